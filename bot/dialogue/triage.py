@@ -1,0 +1,94 @@
+"""What a customer message is about, how the customer feels, and whether a person is needed: the models and the policy in one place."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from bot.conversation.escalation import Policy, Situation, decide
+from bot.conversation.outcome import Evidence, Interaction, Sentiment
+from bot.learning.cards import TrainedModel
+from bot.learning.classifier import Prediction
+
+FALLBACK = "nlu_fallback"
+ASKS_FOR_A_PERSON = "request_human"
+
+
+@dataclass(frozen=True, slots=True)
+class Understanding:
+    """What language understanding made of a text. `intent` is the most probable real intent even when `fallback` is set."""
+
+    intent: str
+    confidence: float
+    fallback: bool
+
+    @classmethod
+    def of(cls, parsed: dict[str, Any]) -> "Understanding":
+        """From Rasa's parse data."""
+        ranking = [item for item in parsed.get("intent_ranking") or [] if item["name"] != FALLBACK]
+        intent = parsed.get("intent") or {}
+        fallback = intent.get("name") in {FALLBACK, None}
+        best = (ranking[0] if ranking else {"name": "out_of_scope", "confidence": 0.0}) if fallback else intent
+        return cls(best["name"], float(best["confidence"]), fallback)
+
+
+@dataclass(frozen=True, slots=True)
+class Triage:
+    """The ticket classifier, the sentiment model and the escalation policy."""
+
+    tickets: TrainedModel
+    sentiment: TrainedModel
+    policy: Policy
+    assistant_version: str
+
+    def assess(
+        self, text: str, understood: Understanding, *, earlier_scores: tuple[float, ...] = (), failures: int = 0, milliseconds: float = 0.0
+    ) -> Interaction:
+        """One message, with the words that decided."""
+        queue, feeling = self.tickets.classify([text])[0], self.sentiment.classify([text])[0]
+        return self._interaction(text, understood, queue, feeling, earlier_scores, failures, milliseconds, explain=True)
+
+    def assess_all(self, texts: Sequence[str], understood: Sequence[Understanding]) -> list[Interaction]:
+        """Many unconnected messages in one batch, without the words that decided."""
+        queues, feelings = self.tickets.classify(texts), self.sentiment.classify(texts)
+        return [
+            self._interaction(*message, (), 0, 0.0, explain=False) for message in zip(texts, understood, queues, feelings, strict=True)
+        ]
+
+    def _interaction(
+        self,
+        text: str,
+        understood: Understanding,
+        queue: Prediction,
+        feeling: Prediction,
+        earlier_scores: tuple[float, ...],
+        failures: int,
+        milliseconds: float,
+        *,
+        explain: bool,
+    ) -> Interaction:
+        score = feeling.scores["positive"] - feeling.scores["negative"]
+        sentiment = cast(Sentiment, feeling.label)
+        situation = Situation(
+            text, understood.intent, 0.0 if understood.fallback else understood.confidence, sentiment, score, earlier_scores, failures
+        )
+        decision = decide(situation, self.policy)
+        return Interaction(
+            intent=understood.intent,
+            intent_confidence=understood.confidence,
+            fallback=understood.fallback,
+            queue=queue.label,
+            queue_confidence=queue.confidence,
+            queue_scores=queue.scores,
+            queue_evidence=_evidence(self.tickets, text, queue.label) if explain else (),
+            sentiment=sentiment,
+            sentiment_score=score,
+            sentiment_evidence=_evidence(self.sentiment, text, feeling.label) if explain else (),
+            escalate=decision.escalate,
+            reasons=decision.reasons,
+            model_versions={"assistant": self.assistant_version, "tickets": self.tickets.version, "sentiment": self.sentiment.version},
+            milliseconds=milliseconds,
+        )
+
+
+def _evidence(model: TrainedModel, text: str, label: str) -> tuple[Evidence, ...]:
+    return tuple(Evidence(term, weight) for term, weight in model.explain(text, label))

@@ -1,0 +1,122 @@
+"""A linear text classifier: TF-IDF over words and character n-grams, then multinomial logistic regression (softmax regression)."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+
+from bot.errors import DataError
+from bot.learning.text import terms
+
+
+class Weight(NamedTuple):
+    """A term of a text and how much it spoke for a label (its share of the label's decision value)."""
+
+    term: str
+    weight: float
+
+
+class Prediction(NamedTuple):
+    """A label, its probability, and the probabilities of all labels."""
+
+    label: str
+    confidence: float
+    scores: dict[str, float]
+
+
+class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """Softmax regression on the TF-IDF weights of `bot.learning.text.terms`.
+
+    The probability of label k for the weights x of a text is exp(w_k·x + b_k) / Σ_j exp(w_j·x + b_j) (Bishop, Pattern Recognition
+    and Machine Learning, 4.3.4); the weights minimise the cross-entropy plus ‖w‖²/(2 regularisation).
+
+    Parameters:
+        regularisation: inverse strength of the L2 penalty.
+        min_count: terms in fewer texts than this are left out.
+        balanced: weigh labels inversely to their frequency.
+
+    Attributes after `fit`: `classes_` (labels, sorted), `vectorizer_`, `model_`.
+
+    >>> model = TextClassifier(min_count=1).fit(["我要退款", "退钱", "到哪了", "快递呢"], ["refund", "refund", "track", "track"])
+    >>> model.classify(["什么时候退款"])[0].label
+    'refund'
+    """
+
+    def __init__(self, *, regularisation: float = 12.0, min_count: int = 2, balanced: bool = True) -> None:
+        self.regularisation = regularisation
+        self.min_count = min_count
+        self.balanced = balanced
+
+    def fit(self, X: Sequence[str], y: Sequence[str]) -> Self:  # noqa: N803 (scikit-learn's names)
+        """Learn from texts and their labels.
+
+        Raises:
+            DataError: fewer than two labels, or no term left.
+        """
+        if len(set(y)) < 2:
+            raise DataError(f"a classifier needs examples of at least two labels; there is {len(set(y))}")
+        self.vectorizer_ = TfidfVectorizer(
+            analyzer=terms, sublinear_tf=True, min_df=self.min_count if len(X) >= 100 else 1, dtype=np.float32
+        )
+        weights = self.vectorizer_.fit_transform(X)
+        self.model_ = LogisticRegression(
+            C=self.regularisation, class_weight="balanced" if self.balanced else None, solver="lbfgs", max_iter=300, tol=1e-3
+        ).fit(weights, y)
+        self.classes_ = self.model_.classes_
+        return self
+
+    def predict_proba(self, X: Sequence[str]) -> NDArray[np.float64]:  # noqa: N803
+        """Probabilities, one row per text, one column per label of `classes_`."""
+        probabilities: NDArray[np.float64] = self.model_.predict_proba(self.vectorizer_.transform(X))
+        return probabilities
+
+    def predict(self, X: Sequence[str]) -> NDArray[Any]:  # noqa: N803
+        """The most probable label of each text."""
+        best: NDArray[Any] = self.classes_[self.predict_proba(X).argmax(axis=1)]
+        return best
+
+    def classify(self, texts: Sequence[str]) -> list[Prediction]:
+        """Label, confidence and all scores of each text."""
+        if not texts:
+            return []
+        labels = self.classes_.tolist()
+        return [
+            Prediction(labels[int(row.argmax())], float(row.max()), dict(zip(labels, row.tolist(), strict=True)))
+            for row in self.predict_proba(texts)
+        ]
+
+    def explain(self, text: str, label: str, limit: int = 5) -> list[Weight]:
+        """The terms of the text that spoke most for a label, strongest first: TF-IDF weight times the label's coefficient.
+
+        Words and pairs come as they are read, n-grams inside a reported longer term are left out; only positive weights.
+        """
+        row = self.vectorizer_.transform([text])
+        if row.nnz == 0:
+            return []
+        coefficients = self.model_.coef_
+        index = int(np.flatnonzero(self.classes_ == label)[0])
+        if coefficients.shape[0] == 1:
+            signed = coefficients[0] if index == 1 else -coefficients[0]
+        else:
+            signed = coefficients[index]
+        contributions = row.data * signed[row.indices]
+        names = self._names
+        found: list[Weight] = []
+        for position in np.argsort(-contributions):
+            weight = float(contributions[position])
+            if weight <= 0 or len(found) == limit:
+                break
+            term = names[row.indices[position]][2:].strip("^$ ")
+            if term and not any(term in other.term or other.term in term for other in found):
+                found.append(Weight(term, round(weight, 4)))
+        return found
+
+    @property
+    def _names(self) -> NDArray[Any]:
+        if not hasattr(self, "_term_names"):
+            self._term_names: NDArray[Any] = self.vectorizer_.get_feature_names_out()
+        return self._term_names
