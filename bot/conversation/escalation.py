@@ -56,7 +56,10 @@ _URGENCY: dict[str, Priority] = {
 _PRIORITIES: list[Priority] = ["urgent", "high", "normal", "low"]
 _WORDS = {
     "request": ("顾客要求人工服务", "the customer asks for a person"),
-    "threat": ("顾客表示要投诉、曝光、差评或采取法律手段", "the customer threatens to complain publicly, leave for good, or take legal steps"),
+    "threat": (
+        "顾客表示要投诉、曝光、差评或采取法律手段",
+        "the customer threatens to complain publicly, leave for good, or take legal steps",
+    ),
     "fraud": ("顾客反映诈骗、盗号或信息泄露", "the customer reports fraud, a stolen account or a data leak"),
     "safety": ("顾客反映人身伤害或安全隐患", "the customer reports an injury or a safety hazard"),
     "anger": ("顾客非常不满", "the customer is very angry"),
@@ -114,12 +117,23 @@ _CUES = {
 }  # fmt: skip
 
 _NEGATED_REQUEST = _cues(
-    r"(?:不|别|没|无需|不用|不要|不必|先别|暂时不)(?:想|需要|必|用|要)?(?:给我)?(?:再)?(?:转|找|要|接|叫)?(?:个)?(?:人工|真人)", r"no need (?:for|to).{0,15}(?:human|agent|person)"
+    r"(?:不|别|没|无需|不用|不要|不必|先别|暂时不)(?:想|需要|必|用|要)?(?:给我)?(?:再)?(?:转|找|要|接|叫)?(?:个)?(?:人工|真人)",
+    r"no need (?:for|to).{0,15}(?:human|agent|person)",
 )
-_HARMLESS = _cues(r"(?:烟雾|报警|防盗|燃气)报?警器", r"空气炸锅", r"人工智能|人工费", r"防(?:诈骗|盗)(?:门|锁|提醒|提示)?", r"防漏电|漏电保护", r"油烟", r"防过敏|抗过敏", r"电视台(?:灯|柜)", r"会不会(?:漏电|爆炸|过敏|着火)")
+_HARMLESS = _cues(
+    r"(?:烟雾|报警|防盗|燃气)报?警器",
+    r"空气炸锅",
+    r"人工智能|人工费",
+    r"防(?:诈骗|盗)(?:门|锁|提醒|提示)?",
+    r"防漏电|漏电保护",
+    r"油烟",
+    r"防过敏|抗过敏",
+    r"电视台(?:灯|柜)",
+    r"会不会(?:漏电|爆炸|过敏|着火)",
+)
 
 
-def decide(situation: Situation, policy: Policy = Policy()) -> Decision:  # noqa: B008 (frozen)
+def decide(situation: Situation, policy: Policy = Policy()) -> Decision:
     """Whether this message, seen with those before it, warrants a person now.
 
     >>> decide(Situation("转人工", "request_human", 0.98, "neutral", 0.0)).reasons[0].code
@@ -183,5 +197,3 @@ def _trend(situation: Situation, policy: Policy) -> Iterator[Reason]:
 def _failure(situation: Situation, policy: Policy) -> Iterator[Reason]:
     if situation.failures >= policy.failures:
         yield _reason("failure", str(situation.failures))
-
-

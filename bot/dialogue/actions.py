@@ -2,12 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from functools import cache
 from itertools import islice
 from typing import Any
-from unittest.mock import patch
 
 import rasa.core.actions.action
 import rasa.core.actions.forms
@@ -69,14 +67,11 @@ class InProcessAction(RemoteAction):
         return [*said, *(_event(parameters) for parameters in events or [])]
 
 
-@contextmanager
-def actions_in_process() -> Iterator[EndpointConfig]:
-    """Put `InProcessAction` where Rasa calls action servers; yields the endpoint to load the agent with."""
-    with (
-        patch.object(rasa.core.actions.action, "RemoteAction", InProcessAction),
-        patch.object(rasa.core.actions.forms, "RemoteAction", InProcessAction),
-    ):
-        yield EndpointConfig("in-process")
+def actions_in_process() -> EndpointConfig:
+    """Put `InProcessAction` where Rasa calls action servers, for good; returns the endpoint to load the agent with."""
+    rasa.core.actions.action.RemoteAction = InProcessAction
+    rasa.core.actions.forms.RemoteAction = InProcessAction
+    return EndpointConfig("in-process")
 
 
 def _as_sdk(tracker: DialogueStateTracker) -> Tracker:

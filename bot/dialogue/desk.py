@@ -1,6 +1,5 @@
 """What actions may do: look into the record, and put work for people and changes of orders into the turn under way."""
 
-import hashlib
 import uuid
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
@@ -110,8 +109,7 @@ class Desk:
         known = self._foreign.get(sender)
         if known is not None and known.payload == message_id:
             return known
-        token_hash = hashlib.sha256(f"rasa:{sender}".encode()).hexdigest()
-        visit = await self._database.run(store.visit_from_rasa, token_hash)
+        visit = await self._database.run(store.visit_of_sender, "rasa", sender)
         accepted = await self._database.run(store.accept_message, visit.conversation_id, message_id, text or "/")
         scores = await self._database.read(queries.recent_sentiments, visit.conversation_id, RECENT_SCORES)
         turn = Turn(

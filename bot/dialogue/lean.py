@@ -18,7 +18,14 @@ PLACEHOLDERS = {
 }
 """Modules that import TensorFlow and that serving never calls, with the names that Rasa imports from them."""
 
-TENSORFLOW_COMPONENTS = ("DIETClassifier", "ResponseSelector", "TEDPolicy", "UnexpecTEDIntentPolicy", "ConveRTFeaturizer", "LanguageModelFeaturizer")
+TENSORFLOW_COMPONENTS = (
+    "DIETClassifier",
+    "ResponseSelector",
+    "TEDPolicy",
+    "UnexpecTEDIntentPolicy",
+    "ConveRTFeaturizer",
+    "LanguageModelFeaturizer",
+)
 
 
 def needs_tensorflow(model: Path) -> bool:

@@ -3,12 +3,9 @@
 from collections.abc import Sequence
 
 from bot.conversation.outcome import Interaction
+from bot.conversation.taxonomy import QUEUES
 from bot.crm.records import InteractionView
 
-QUEUES = {
-    "logistics": "物流配送", "after_sales": "售后退换", "technical": "产品技术", "billing": "支付发票",
-    "account": "账号会员", "pre_sales": "售前咨询", "complaint": "投诉建议", "general": "其他",
-}  # fmt: skip
 MOODS = {"negative": "不满", "neutral": "平静", "positive": "满意"}
 QUOTED = 60
 

@@ -135,5 +135,3 @@ def _compact(event: dict[str, Any]) -> dict[str, Any]:
         parsed = event.get("parse_data") or {}
         event["parse_data"] = {key: parsed[key] for key in ("intent", "entities", "text") if key in parsed}
     return {key: value for key, value in event.items() if value is not None and key != "metadata"}
-
-

@@ -27,7 +27,7 @@ class Understanding:
         ranking = [item for item in parsed.get("intent_ranking") or [] if item["name"] != FALLBACK]
         intent = parsed.get("intent") or {}
         fallback = intent.get("name") in {FALLBACK, None}
-        best = (ranking[0] if ranking else {"name": "out_of_scope", "confidence": 0.0}) if fallback else intent
+        best: dict[str, Any] = (ranking[0] if ranking else {"name": "out_of_scope", "confidence": 0.0}) if fallback else intent
         return cls(best["name"], float(best["confidence"]), fallback)
 
 
@@ -50,9 +50,7 @@ class Triage:
     def assess_all(self, texts: Sequence[str], understood: Sequence[Understanding]) -> list[Interaction]:
         """Many unconnected messages in one batch, without the words that decided."""
         queues, feelings = self.tickets.classify(texts), self.sentiment.classify(texts)
-        return [
-            self._interaction(*message, (), 0, 0.0, explain=False) for message in zip(texts, understood, queues, feelings, strict=True)
-        ]
+        return [self._interaction(*message, (), 0, 0.0, explain=False) for message in zip(texts, understood, queues, feelings, strict=True)]
 
     def _interaction(
         self,

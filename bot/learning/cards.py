@@ -77,9 +77,7 @@ def sha256_of(*paths: Path) -> str:
     return digest.hexdigest()
 
 
-def save(
-    classifier: TextClassifier, folder: Path, kind: str, *, data_sha256: str, examples: int, metrics: dict[str, Any]
-) -> Card:
+def save(classifier: TextClassifier, folder: Path, kind: str, *, data_sha256: str, examples: int, metrics: dict[str, Any]) -> Card:
     """Write `kind`.skops and `kind`.json into a folder; readers see the old pair or the new one."""
     folder.mkdir(parents=True, exist_ok=True)
     content = skops.io.dumps(classifier)

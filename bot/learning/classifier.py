@@ -99,11 +99,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             return []
         coefficients = self.model_.coef_
         index = int(np.flatnonzero(self.classes_ == label)[0])
-        if coefficients.shape[0] == 1:
-            signed = coefficients[0] if index == 1 else -coefficients[0]
-        else:
-            signed = coefficients[index]
-        contributions = row.data * signed[row.indices]
+        if coefficients.shape[0] == 1:  # two labels share one row of weights
+            coefficients = np.vstack([-coefficients[0], coefficients[0]])
+        contributions = row.data * coefficients[index][row.indices]
         names = self._names
         found: list[Weight] = []
         for position in np.argsort(-contributions):

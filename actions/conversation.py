@@ -1,0 +1,123 @@
+"""Actions of every conversation: the greeting, the triage of each message, not understanding, and handing over to a person."""
+
+from typing import Any
+
+from rasa_sdk import Action, Tracker
+from rasa_sdk.events import ActionExecuted, ActiveLoop, EventType, SessionStarted
+from rasa_sdk.executor import CollectingDispatcher
+
+from actions import house
+from actions.reading import order_number_in
+from actions.titles import TITLES
+from bot.dialogue.turn import current_turn
+
+GUESSES = 3
+"""How many guesses a question back offers at most."""
+GUESSABLE = 0.05
+"""A guess less probable than this is not worth offering."""
+
+
+class SessionStart(Action):
+    """The first contact: the assistant says that it is one."""
+
+    def name(self) -> str:
+        """Rasa's own name, so that Rasa runs it before the first message."""
+        return "action_session_start"
+
+    async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[EventType]:
+        """Introduce the assistant in the customer's language; responses cannot look at the slot yet, so each language has its own."""
+        turn = current_turn.get()
+        locale = house.next_locale(turn.text, _short(turn.locale), None, first=True) if turn else "zh"
+        dispatcher.utter_message(response="utter_introduction_en" if locale == "en" else "utter_introduction")
+        carried = [event for event in tracker.events if event["event"] == "slot" and event["name"] != "locale"]
+        return [SessionStarted(), *carried, *house.slots(locale=locale), ActionExecuted("action_listen")]
+
+
+class ValidateSlotMappings(Action):
+    """Triage: Rasa runs this after every customer message, before it decides what to do."""
+
+    def name(self) -> str:
+        """Rasa's own name."""
+        return "action_validate_slot_mappings"
+
+    async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[EventType]:
+        """Set `queue`, `sentiment`, `escalate`, `locale`, `failures`, and `order_number` where it was typed with spaces or dashes."""
+        parsed = tracker.latest_message or {}
+        text, asked = house.text_of(tracker), tracker.get_slot("requested_slot")
+        before = int(tracker.get_slot("failures") or 0)
+        seen = await house.desk().assess(tracker.sender_id, text, parsed, before, parsed.get("message_id"))
+        # An answer to a question of a form need not be an intent; forms count themselves what they cannot use.
+        failures = before + 1 if seen.fallback and not asked else 0
+        first = sum(event["event"] == "user" for event in tracker.events) <= 1
+        events = house.slots(
+            queue=seen.queue,
+            sentiment=seen.sentiment,
+            escalate=seen.escalate,
+            failures=float(failures),
+            locale=house.next_locale(text, house.locale_of(tracker), asked, first=first),
+        )
+        named = any(entity.get("entity") == "order_number" for entity in parsed.get("entities") or [])
+        if not named and (number := order_number_in(text)):
+            events += house.slots(order_number=number)
+        return events
+
+
+class Fallback(Action):
+    """The assistant did not understand, or knows no reply to what it understood."""
+
+    def name(self) -> str:
+        """Also the fallback of the dialogue policies, see config.yml."""
+        return "action_fallback"
+
+    async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[EventType]:
+        """Ask back with the likeliest topics as buttons; the second time in a row, offer a person."""
+        intent, _ = house.intent_of(tracker)
+        if intent != house.FALLBACK and f"utter_{intent}" in domain.get("responses", {}):
+            dispatcher.utter_message(response=f"utter_{intent}")
+        elif float(tracker.get_slot("failures") or 0) >= 2:
+            dispatcher.utter_message(response="utter_offer_human")
+        else:
+            locale = house.locale_of(tracker)
+            buttons = [{"title": TITLES[name][locale], "payload": f"/{name}"} for name in guesses(tracker.latest_message or {})]
+            dispatcher.utter_message(response="utter_which" if buttons else "utter_rephrase", buttons=buttons)
+        return []
+
+
+class HandOff(Action):
+    """A person takes over."""
+
+    def name(self) -> str:
+        """What `bot.dialogue.policies.EscalationPolicy` predicts."""
+        return "action_hand_off"
+
+    async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[EventType]:
+        """Put the conversation into a team's queue with what forms were told so far, and say so; leaves an open form."""
+        known = {label: str(value) for slot, label in KNOWN.items() if (value := tracker.get_slot(slot))}
+        hand_off = await house.desk().hand_off(tracker.sender_id, known)
+        codes = {reason.code for reason in hand_off.reasons} if hand_off else set()
+        dispatcher.utter_message(response=next((said for code, said in SAID if code in codes), "utter_hand_off"))
+        ended = house.slots(escalate=False, requested_slot=None, failures=0.0, **dict.fromkeys(house.FORM_SLOTS))
+        return [*ended, ActiveLoop(None)]
+
+
+KNOWN = {
+    "order_number": "订单号", "product": "商品", "reason": "原因", "wish": "希望换成", "fault": "故障描述", "delivery": "新收货信息",
+    "invoice_title": "发票抬头", "tax_number": "税号", "phone": "联系电话", "message": "留言",
+}  # fmt: skip
+"""Slots that an agent should see, with their labels."""
+SAID = (
+    ("safety", "utter_hand_off_safety"), ("fraud", "utter_hand_off_fraud"), ("threat", "utter_hand_off_sorry"), ("anger", "utter_hand_off_sorry"),
+    ("promise", "utter_hand_off_sorry"), ("trend", "utter_hand_off_sorry"), ("failure", "utter_hand_off_failure"),
+)  # fmt: skip
+"""What is said for which reason, gravest first; a plain request is answered plainly."""
+
+
+def guesses(parsed: dict[str, Any]) -> list[str]:
+    """The likeliest intents that have a title, best first."""
+    ranking = parsed.get("intent_ranking") or []
+    likely = [item["name"] for item in ranking if item["name"] in TITLES and item["confidence"] >= GUESSABLE]
+    return likely[:GUESSES]
+
+
+def _short(locale: str) -> str:
+    return "en" if locale.lower().startswith("en") else "zh"

@@ -1,0 +1,23 @@
+"""What a message may be: its length, and what never reaches storage."""
+
+import re
+
+LONGEST = 4000
+"""Characters of a message."""
+
+# NUL cannot be stored by PostgreSQL, lone surrogates cannot be written as UTF-8; other control characters show nothing.
+_UNSTORABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+
+
+def clean(text: str) -> str:
+    """The text without what cannot be stored or shown, and without space around it.
+
+    >>> clean(" 你好\\x00\\ud800 ")
+    '你好'
+    """
+    return _UNSTORABLE.sub("", text).strip()
+
+
+def too_long(text: str) -> bool:
+    """Whether a message is longer than is taken."""
+    return len(text) > LONGEST

@@ -1,0 +1,1 @@
+"""The customer record: tables, migrations, writes (`store`) and reads (`queries`). Plain synchronous SQLAlchemy Core."""

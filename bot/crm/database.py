@@ -1,0 +1,138 @@
+"""The connection to the CRM store: SQLite or PostgreSQL, one function per transaction, each run as a whole in a thread."""
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
+
+from bot.errors import Unavailable
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+READERS = 4
+POSTGRES_THREADS = 8
+MIGRATIONS = Path(__file__).parent / "migrations"
+BUSY_MILLISECONDS = 10_000
+
+
+class Database:
+    """The CRM store of one process.
+
+    On SQLite all writes go through one thread and one connection, which is as many as SQLite allows; reads go beside them.
+    On PostgreSQL reads and writes share a pool.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = make_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        options: dict[str, Any] = {
+            "json_serializer": partial(json.dumps, ensure_ascii=False, separators=(",", ":")),
+            "hide_parameters": True,  # errors reach the log; what customers typed must not
+            "pool_pre_ping": not self.is_sqlite,
+        }
+        if self.is_sqlite:
+            self._write_engine = _sqlite(create_engine(url, pool_size=1, max_overflow=0, **options), "BEGIN IMMEDIATE")
+            self._read_engine = _sqlite(create_engine(url, pool_size=READERS, **options), "BEGIN")
+            self._writer = ThreadPoolExecutor(1, "crm-write")
+            self._reader = ThreadPoolExecutor(READERS, "crm-read")
+        else:
+            self._write_engine = self._read_engine = create_engine(url, pool_size=POSTGRES_THREADS, **options)
+            self._writer = self._reader = ThreadPoolExecutor(POSTGRES_THREADS, "crm")
+
+    def open(self) -> "Database":
+        """Make the database file when there is none, and bring the tables up to date.
+
+        Raises:
+            Unavailable: the database cannot be reached or its tables cannot be brought up to date.
+        """
+        if self.is_sqlite and self.url.database:
+            Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with self._write_engine.connect() as connection:
+                if not self.is_sqlite:
+                    # Two processes that start together must not both migrate.
+                    connection.exec_driver_sql("SELECT pg_advisory_lock(7212001)")
+                migrations = Config()
+                migrations.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+                migrations.attributes["connection"] = connection
+                command.upgrade(migrations, "head")
+                connection.commit()
+                if not self.is_sqlite:
+                    connection.exec_driver_sql("SELECT pg_advisory_unlock(7212001)")
+                    connection.commit()
+        except OperationalError as error:
+            raise Unavailable(
+                f"the database {self.url.render_as_string(hide_password=True)} cannot be used: {_first_line(error)}"
+            ) from None
+        return self
+
+    def transaction(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run `function(connection, …)` in one transaction, in this thread: all of it is written, or nothing.
+
+        Raises:
+            Unavailable: the database does not answer.
+        """
+        return _whole(self._write_engine, function, *args, **kwargs)
+
+    async def run(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """As `transaction`, without holding up the event loop."""
+        return await self._in(self._writer, self._write_engine, function, *args, **kwargs)
+
+    async def read(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run `function(connection, …)`, which only reads, without holding up the event loop or waiting for writers.
+
+        Raises:
+            Unavailable: the database does not answer.
+        """
+        return await self._in(self._reader, self._read_engine, function, *args, **kwargs)
+
+    async def _in(
+        self,
+        executor: ThreadPoolExecutor,
+        engine: Engine,
+        function: Callable[Concatenate[Connection, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        return await asyncio.get_running_loop().run_in_executor(executor, partial(_whole, engine, function, *args, **kwargs))
+
+    def close(self) -> None:
+        """Wait for what is under way and let go of all connections."""
+        self._writer.shutdown()
+        self._reader.shutdown()
+        self._write_engine.dispose()
+        self._read_engine.dispose()
+
+
+def _whole(engine: Engine, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+    try:
+        with engine.begin() as connection:
+            return function(connection, *args, **kwargs)
+    except OperationalError as error:
+        raise Unavailable(f"the database does not answer: {_first_line(error)}") from error
+
+
+def _sqlite(engine: Engine, begin: str) -> Engine:
+    def connect(connection: sqlite3.Connection, record: Any) -> None:
+        connection.isolation_level = None  # SQLAlchemy begins and commits, not the driver
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_MILLISECONDS}"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    event.listen(engine, "connect", connect)
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+    return engine
+
+
+def _first_line(error: OperationalError) -> str:
+    return str(error.orig).strip().partition("\n")[0]

@@ -1,0 +1,302 @@
+"""Reads of the record, to be run by `Database.read` or within a transaction of `store`."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, func, or_, select
+
+from bot.crm import tables
+from bot.crm.records import (
+    ConversationView,
+    InteractionView,
+    MessageView,
+    OrderItem,
+    OrderView,
+    PendingTurn,
+    ProductView,
+    QueuedView,
+    Session,
+    TrackerRecord,
+    User,
+)
+
+URGENCIES = ("urgent", "high", "normal", "low")
+
+
+def conversation(c: Connection, conversation_id: str) -> ConversationView | None:
+    """Where a conversation stands."""
+    table = tables.conversations
+    row = c.execute(select(table).where(table.c.id == conversation_id)).one_or_none()
+    if row is None:
+        return None
+    reasons: Sequence[dict[str, Any]] = ()
+    if row.state == "queued":
+        hand_off = tables.hand_offs
+        reasons = (
+            c.execute(
+                select(hand_off.c.reasons)
+                .where(hand_off.c.conversation_id == row.id, hand_off.c.ended_at.is_(None))
+                .order_by(hand_off.c.id.desc())
+            ).scalar()
+            or ()
+        )
+    return ConversationView(
+        row.id,
+        row.customer_id,
+        row.state,
+        row.last_seq,
+        row.locale,
+        row.queue,
+        position(c, row.id) if row.state == "queued" else None,
+        tuple(reasons),
+    )
+
+
+def position(c: Connection, conversation_id: str) -> int | None:
+    """The place of a waiting conversation in its queue, 1 for the next: by urgency, then by time. None when it does not wait."""
+    table = tables.conversations
+    mine = c.execute(
+        select(table.c.queue, table.c.urgency, table.c.queued_at).where(table.c.id == conversation_id, table.c.state == "queued")
+    ).one_or_none()
+    if mine is None:
+        return None
+    before = or_(
+        table.c.urgency < mine.urgency,
+        and_(table.c.urgency == mine.urgency, table.c.queued_at < mine.queued_at),
+        and_(table.c.urgency == mine.urgency, table.c.queued_at == mine.queued_at, table.c.id < conversation_id),
+    )
+    return 1 + c.execute(select(func.count()).where(table.c.state == "queued", table.c.queue == mine.queue, before)).scalar_one()
+
+
+def messages_after(c: Connection, conversation_id: str, seq: int, limit: int = 200) -> list[MessageView]:
+    """The messages after `seq`, in order, at most `limit` of them."""
+    table = tables.messages
+    rows = c.execute(select(table).where(table.c.conversation_id == conversation_id, table.c.seq > seq).order_by(table.c.seq).limit(limit))
+    return [message_view(row) for row in rows]
+
+
+def latest_messages(c: Connection, conversation_id: str, limit: int) -> list[MessageView]:
+    """The last messages, in order."""
+    table = tables.messages
+    rows = c.execute(select(table).where(table.c.conversation_id == conversation_id).order_by(table.c.seq.desc()).limit(limit))
+    return [message_view(row) for row in rows][::-1]
+
+
+def message_view(row: Row[Any]) -> MessageView:
+    """A row of `messages`."""
+    return MessageView(row.seq, row.sender, row.name, row.text, tuple(row.buttons), row.client_id, row.at)
+
+
+def news(c: Connection, conversation_ids: Sequence[str]) -> dict[str, tuple[int, str]]:
+    """The last `seq` and the owner of each conversation: what changes when something happened."""
+    table = tables.conversations
+    return {
+        row.id: (row.last_seq, row.state)
+        for row in c.execute(select(table.c.id, table.c.last_seq, table.c.state).where(table.c.id.in_(conversation_ids)))
+    }
+
+
+def offered_choices(c: Connection, conversation_id: str) -> dict[str, str]:
+    """Payload and title of the buttons below the assistant's last messages, since the customer last spoke or chose."""
+    table = tables.messages
+    rows = c.execute(
+        select(table.c.sender, table.c.buttons).where(table.c.conversation_id == conversation_id).order_by(table.c.seq.desc()).limit(30)
+    )
+    offered: dict[str, str] = {}
+    for row in rows:
+        if row.sender == "customer" and offered:
+            break
+        for button in row.buttons:
+            offered.setdefault(button["payload"], button["title"])
+    return offered
+
+
+def next_turn(c: Connection, conversation_id: str, scores: int) -> PendingTurn | None:
+    """The oldest pending turn of a conversation, with the last `scores` sentiment scores before it."""
+    turn, message, table = tables.turns, tables.messages, tables.conversations
+    row = c.execute(
+        select(turn.c.id.label("turn_id"), turn.c.payload, message.c.text, table)
+        .join(message, message.c.id == turn.c.message_id)
+        .join(table, table.c.id == turn.c.conversation_id)
+        .where(turn.c.conversation_id == conversation_id, turn.c.status == "pending")
+        .order_by(turn.c.id)
+        .limit(1)
+    ).one_or_none()
+    if row is None:
+        return None
+    history = recent_sentiments(c, conversation_id, scores)
+    return PendingTurn(
+        row.turn_id,
+        conversation_id,
+        row.customer_id,
+        row.text,
+        row.payload,
+        row.state,
+        row.locale,
+        row.verified,
+        row.tracker_turn_id,
+        history,
+    )
+
+
+def replies(c: Connection, turn_id: int) -> list[MessageView] | None:
+    """What the assistant said in a turn; None while the turn is not done."""
+    table, turn = tables.messages, tables.turns
+    if c.execute(select(turn.c.status).where(turn.c.id == turn_id)).scalar() != "done":
+        return None
+    conversation_id = select(turn.c.conversation_id).where(turn.c.id == turn_id).scalar_subquery()
+    rows = c.execute(
+        select(table)
+        .where(table.c.conversation_id == conversation_id, table.c.turn_id == turn_id, table.c.sender == "bot")
+        .order_by(table.c.seq)
+    )
+    return [message_view(row) for row in rows]
+
+
+def interaction(c: Connection, turn_id: int) -> InteractionView | None:
+    """What was understood of the message of a turn; None while the turn is not done."""
+    table, message = tables.interactions, tables.messages
+    row = c.execute(
+        select(table.c.intent, table.c.queue, table.c.sentiment, table.c.sentiment_score, message.c.text)
+        .join(message, message.c.id == table.c.message_id)
+        .where(table.c.turn_id == turn_id)
+    ).one_or_none()
+    return InteractionView(*row) if row else None
+
+
+def recent_sentiments(c: Connection, conversation_id: str, limit: int) -> tuple[float, ...]:
+    """The sentiment scores (−1…1) of a conversation's last messages, oldest first; those handed to a person before are not counted."""
+    table, hand_off = tables.interactions, tables.hand_offs
+    last = select(func.max(hand_off.c.turn_id)).where(hand_off.c.conversation_id == conversation_id).scalar_subquery()
+    rows = c.execute(
+        select(table.c.sentiment_score)
+        .where(table.c.conversation_id == conversation_id, table.c.turn_id > func.coalesce(last, 0))
+        .order_by(table.c.id.desc())
+        .limit(limit)
+    )
+    return tuple(rows.scalars())[::-1]
+
+
+def recent_interactions(c: Connection, conversation_id: str, limit: int) -> list[InteractionView]:
+    """What was understood of a conversation's last messages, oldest first."""
+    table, message = tables.interactions, tables.messages
+    rows = c.execute(
+        select(table.c.intent, table.c.queue, table.c.sentiment, table.c.sentiment_score, message.c.text)
+        .join(message, message.c.id == table.c.message_id)
+        .where(table.c.conversation_id == conversation_id)
+        .order_by(table.c.id.desc())
+        .limit(limit)
+    )
+    return [InteractionView(*row) for row in rows][::-1]
+
+
+def load_tracker(c: Connection, conversation_id: str, turns: int) -> TrackerRecord | None:
+    """The assistant's memory with the events of the last `turns` turns; None before the first."""
+    table, events = tables.conversations, tables.tracker_turns
+    row = c.execute(select(table.c.slots, table.c.active_loop, table.c.tracker_turn_id).where(table.c.id == conversation_id)).one_or_none()
+    if row is None or row.tracker_turn_id is None:
+        return None
+    stored = c.execute(
+        select(events.c.events).where(events.c.conversation_id == conversation_id).order_by(events.c.turn_id.desc()).limit(turns)
+    ).scalars()
+    return TrackerRecord(row.slots, row.active_loop, tuple(event for turn in reversed(list(stored)) for event in turn))
+
+
+# Orders
+
+
+def find_order(c: Connection, number: str) -> OrderView | None:
+    """The order with that number."""
+    found = _orders(c, tables.orders.c.number == number, 1)
+    return found[0] if found else None
+
+
+def orders_of_customer(c: Connection, customer_id: int, limit: int) -> list[OrderView]:
+    """A customer's last orders, newest first."""
+    return _orders(c, tables.orders.c.customer_id == customer_id, limit)
+
+
+def _orders(c: Connection, condition: Any, limit: int) -> list[OrderView]:
+    order, item, product = tables.orders, tables.order_items, tables.products
+    rows = c.execute(select(order).where(condition).order_by(order.c.ordered_at.desc(), order.c.id.desc()).limit(limit)).all()
+    lines = c.execute(
+        select(item.c.order_id, product.c.sku, product.c.name, item.c.quantity, item.c.price_cents)
+        .join(product, product.c.id == item.c.product_id)
+        .where(item.c.order_id.in_([row.id for row in rows]))
+        .order_by(item.c.id)
+    ).all()
+    return [
+        OrderView(
+            number=row.number, customer_id=row.customer_id, status=row.status, total_cents=row.total_cents, paid_cents=row.paid_cents,
+            items=tuple(OrderItem(line.sku, line.name, line.quantity, line.price_cents) for line in lines if line.order_id == row.id),
+            courier=row.courier, tracking_number=row.tracking_number, tracking_note=row.tracking_note, ordered_at=row.ordered_at,
+            shipped_at=row.shipped_at, expected_at=row.expected_at, delivered_at=row.delivered_at, recipient=row.recipient,
+            phone=row.phone, address=row.address, invoice_title=row.invoice_title,
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+def products(c: Connection, limit: int = 100) -> list[ProductView]:
+    """The shop's products, in the order in which they came."""
+    table = tables.products
+    rows = c.execute(select(table).order_by(table.c.id).limit(limit))
+    return [ProductView(row.sku, row.name, row.category, row.price_cents, row.stock, row.note) for row in rows]
+
+
+# For agents
+
+
+def queue(c: Connection, limit: int = 200) -> list[QueuedView]:
+    """The conversations that wait for a person: the most urgent first, then the longest waiting."""
+    table, hand_off, customer = tables.conversations, tables.hand_offs, tables.customers
+    rows = c.execute(
+        select(table, hand_off.c.reasons, hand_off.c.summary, hand_off.c.priority, hand_off.c.ticket_id, customer.c.name)
+        .join(hand_off, and_(hand_off.c.conversation_id == table.c.id, hand_off.c.ended_at.is_(None)))
+        .join(customer, customer.c.id == table.c.customer_id)
+        .where(table.c.state == "queued")
+        .order_by(table.c.urgency, table.c.queued_at, table.c.id)
+        .limit(limit)
+    ).all()
+    places: dict[str, int] = {}
+    waiting = []
+    for row in rows:
+        places[row.queue] = places.get(row.queue, 0) + 1
+        waiting.append(
+            QueuedView(
+                row.id,
+                row.queue,
+                row.priority,
+                places[row.queue],
+                tuple(row.reasons),
+                row.summary,
+                row.queued_at,
+                row.name,
+                row.channel,
+                row.ticket_id,
+            )
+        )
+    return waiting
+
+
+def has_users(c: Connection) -> bool:
+    """Whether anybody may sign in."""
+    return c.execute(select(tables.users.c.id).limit(1)).scalar() is not None
+
+
+def user_by_name(c: Connection, name: str) -> User | None:
+    """The user of that name."""
+    table = tables.users
+    row = c.execute(select(table.c.id, table.c.name, table.c.role, table.c.password_hash).where(table.c.name == name)).one_or_none()
+    return User(*row) if row else None
+
+
+def session(c: Connection, token_hash: str, at: Any) -> Session | None:
+    """Who is signed in with a token, unless the session is over at the time `at`."""
+    table, user = tables.sessions, tables.users
+    row = c.execute(
+        select(user.c.id, user.c.name, user.c.role, user.c.password_hash, table.c.csrf_token)
+        .join(user, user.c.id == table.c.user_id)
+        .where(table.c.token_hash == token_hash, table.c.expires_at > at)
+    ).one_or_none()
+    return Session(User(*row[:4]), row.csrf_token) if row else None

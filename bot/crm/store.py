@@ -1,0 +1,567 @@
+"""Writes: each function is one whole transaction of the record, to be run by `Database.run` or `Database.transaction`."""
+
+import hashlib
+import secrets
+import uuid
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal, NamedTuple
+
+from sqlalchemy import Connection, Row, and_, delete, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from bot.conversation.outcome import HandOff, NewTicket, OrderChange, Sender, State, TurnOutcome
+from bot.crm import queries, tables
+from bot.crm.records import Accepted, Finished, MessageView, OutboxItem, PendingTurn, Role, User, Visit
+from bot.errors import BadInput, Conflict, NotFound
+
+RECENT_SCORES = 5
+"""Earlier messages whose sentiment goes with a turn."""
+URGENCIES = ("urgent", "high", "normal", "low")
+
+
+def hash_of(secret: str) -> str:
+    """What is kept of a secret: its SHA-256 in hexadecimal. (The secrets are random and long; they need no salt.)"""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def now() -> datetime:
+    """The time that rows are written with, in UTC."""
+    return datetime.now(UTC)
+
+
+# Visits
+
+
+def start_visit(
+    c: Connection,
+    *,
+    channel: str,
+    locale: str,
+    notice_version: str,
+    shop_identity: str | None = None,
+    page: str | None = None,
+    token: str | None = None,
+) -> Visit:
+    """A customer who agreed to the notice begins a conversation; with `shop_identity`, one for whom the shop vouches.
+
+    `token` is for channels whose senders name themselves; otherwise a random one is made and returned, once.
+    """
+    customer_id = _shop_customer(c, shop_identity) if shop_identity else _new_customer(c, verified=False)
+    token = token or secrets.token_urlsafe(32)
+    conversation_id = uuid.uuid4().hex
+    at = now()
+    c.execute(insert(tables.identities).values(customer_id=customer_id, kind="visitor", value_hash=hash_of(token), created_at=at))
+    c.execute(insert(tables.consents).values(customer_id=customer_id, purpose="chat", notice_version=notice_version, at=at))
+    c.execute(
+        insert(tables.conversations).values(
+            id=conversation_id, customer_id=customer_id, token_hash=hash_of(token), channel=channel, state="bot",
+            verified=shop_identity is not None, locale=locale, page=page, last_seq=0, read_seq=0, slots={}, created_at=at, updated_at=at,
+        )
+    )  # fmt: skip
+    return Visit(conversation_id, customer_id, "bot", 0, token)
+
+
+def resume_visit(
+    c: Connection, token: str, *, shop_identity: str | None = None, locale: str | None = None, page: str | None = None
+) -> Visit | None:
+    """The conversation that a token opens; None when it opens none, or one of another customer of the shop.
+
+    A visitor who has signed in to the shop since takes the conversation along.
+    """
+    conversation = tables.conversations
+    row = c.execute(_locked(c, select(conversation).where(conversation.c.token_hash == hash_of(token)))).one_or_none()
+    if row is None:
+        return None
+    customer_id = row.customer_id
+    if shop_identity:
+        wanted = _shop_customer(c, shop_identity)
+        was_verified = c.execute(select(tables.customers.c.verified).where(tables.customers.c.id == customer_id)).scalar_one()
+        if was_verified and wanted != customer_id:
+            return None
+        if wanted != customer_id:
+            customer_id = _take_over(c, row.id, customer_id, wanted)
+    changes: dict[str, Any] = {"verified": shop_identity is not None, "customer_id": customer_id}
+    if locale:
+        changes["locale"] = locale
+    if page:
+        changes["page"] = page
+    c.execute(update(conversation).where(conversation.c.id == row.id).values(**changes))
+    return Visit(row.id, customer_id, row.state, row.last_seq)
+
+
+def visit_of_sender(c: Connection, channel: str, sender: str, *, locale: str = "zh-CN") -> Visit:
+    """The conversation of a sender of another channel (`rest`, `rasa`, `jsonl`), begun when there is none.
+
+    The name is not a token of the website: it opens conversations of its own channel only.
+    """
+    token = f"{channel}:{sender}"
+    visit = resume_visit(c, token)
+    return visit or start_visit(c, channel=channel, locale=locale, notice_version="by-channel", token=token)
+
+
+def _new_customer(c: Connection, *, verified: bool) -> int:
+    return _inserted(c, insert(tables.customers).values(verified=verified, created_at=now()))
+
+
+def _shop_customer(c: Connection, shop_identity: str) -> int:
+    identity = tables.identities
+    value_hash = hash_of(shop_identity)
+    known = c.execute(select(identity.c.customer_id).where(identity.c.kind == "shop", identity.c.value_hash == value_hash)).scalar()
+    if known is not None:
+        return int(known)
+    try:
+        with c.begin_nested():
+            customer_id = _new_customer(c, verified=True)
+            c.execute(insert(identity).values(customer_id=customer_id, kind="shop", value_hash=value_hash, created_at=now()))
+        return customer_id
+    except IntegrityError:  # somebody else greeted with the same identity just now
+        return int(
+            c.execute(select(identity.c.customer_id).where(identity.c.kind == "shop", identity.c.value_hash == value_hash)).scalar_one()
+        )
+
+
+def _take_over(c: Connection, conversation_id: str, visitor: int, customer: int) -> int:
+    for table in (tables.conversations, tables.identities, tables.consents, tables.interactions, tables.tickets):
+        c.execute(update(table).where(table.c.customer_id == visitor).values(customer_id=customer))
+    c.execute(delete(tables.customers).where(tables.customers.c.id == visitor))
+    return customer
+
+
+# Messages and turns
+
+
+def accept_message(
+    c: Connection,
+    conversation_id: str,
+    client_id: str,
+    text: str,
+    *,
+    payload: str | None = None,
+    owner: str | None = None,
+    lease_seconds: float = 30.0,
+) -> Accepted:
+    """Put a customer message into the record, with the turn that it needs; the same `client_id` again changes nothing.
+
+    A closed conversation is open again, with the assistant. With `owner`, the caller takes the conversation's lease when it is free and
+    gets the turn, unless an earlier one is still under way (`finish_turn` then hands over this one).
+
+    Raises:
+        NotFound: there is no such conversation.
+    """
+    conversation, message = tables.conversations, tables.messages
+    row = c.execute(_locked(c, select(conversation).where(conversation.c.id == conversation_id))).one_or_none()
+    if row is None:
+        raise NotFound("there is no such conversation")
+    known = c.execute(
+        select(message, tables.turns.c.id.label("own_turn"))
+        .join(tables.turns, tables.turns.c.message_id == message.c.id)
+        .where(message.c.conversation_id == conversation_id, message.c.client_id == client_id)
+    ).one_or_none()
+    if known is not None:
+        return Accepted(known.seq, known.own_turn, row.state, True, queries.message_view(known))
+    at = now()
+    state: State = "bot" if row.state == "closed" else row.state
+    view = _append(c, row.id, row.last_seq + 1, "customer", text, at=at, client_id=client_id)
+    waiting = c.execute(
+        select(tables.turns.c.id).where(tables.turns.c.conversation_id == row.id, tables.turns.c.status == "pending").limit(1)
+    ).scalar()
+    turn_id = _inserted(
+        c, insert(tables.turns).values(conversation_id=row.id, message_id=view.id, status="pending", payload=payload, created_at=at)
+    )
+    changes: dict[str, Any] = {"last_seq": row.last_seq + 1, "state": state, "updated_at": at}
+    free = row.lease_owner in {None, owner} or row.lease_until is None or row.lease_until < at
+    takes = owner is not None and free and waiting is None
+    if takes:
+        changes |= {"lease_owner": owner, "lease_until": at + timedelta(seconds=lease_seconds)}
+    c.execute(update(conversation).where(conversation.c.id == row.id).values(**changes))
+    turn = None
+    if takes:
+        turn = PendingTurn(
+            turn_id, row.id, row.customer_id, text, payload, state, row.locale, row.verified, row.tracker_turn_id,
+            queries.recent_sentiments(c, row.id, RECENT_SCORES),
+        )  # fmt: skip
+    return Accepted(view.message.seq, turn_id, state, False, view.message, turn)
+
+
+def claim_turns(c: Connection, owner: str, *, lease_seconds: float = 30.0, limit: int = 20) -> list[PendingTurn]:
+    """Take the leases of conversations that have a pending turn and no worker, and return the oldest turn of each."""
+    conversation, turn = tables.conversations, tables.turns
+    at = now()
+    waiting = (
+        select(conversation.c.id)
+        .where(
+            conversation.c.id.in_(select(turn.c.conversation_id).where(turn.c.status == "pending")),
+            or_(conversation.c.lease_owner.is_(None), conversation.c.lease_until.is_(None), conversation.c.lease_until < at),
+        )
+        .limit(limit)
+    )
+    if c.dialect.name == "postgresql":
+        waiting = waiting.with_for_update(skip_locked=True)
+    found = c.execute(waiting).scalars().all()
+    if not found:
+        return []
+    c.execute(
+        update(conversation)
+        .where(conversation.c.id.in_(found))
+        .values(lease_owner=owner, lease_until=at + timedelta(seconds=lease_seconds))
+    )
+    turns = (queries.next_turn(c, conversation_id, RECENT_SCORES) for conversation_id in found)
+    return [pending for pending in turns if pending is not None]
+
+
+def extend_leases(c: Connection, owner: str, conversation_ids: Sequence[str], *, lease_seconds: float = 30.0) -> None:
+    """Keep the leases of turns that are still under way."""
+    conversation = tables.conversations
+    c.execute(
+        update(conversation)
+        .where(conversation.c.lease_owner == owner, conversation.c.id.in_(conversation_ids))
+        .values(lease_until=now() + timedelta(seconds=lease_seconds))
+    )
+
+
+def release_leases(c: Connection, owner: str) -> None:
+    """Free all conversations of a worker that is gone or that starts anew."""
+    conversation = tables.conversations
+    c.execute(update(conversation).where(conversation.c.lease_owner == owner).values(lease_owner=None, lease_until=None))
+
+
+def finish_turn(c: Connection, outcome: TurnOutcome, *, owner: str | None, lease_seconds: float = 30.0) -> Finished:
+    """Write all that a turn made, mark it done, and hand over the conversation's next turn or its lease.
+
+    Nothing is written when the turn was done by somebody else, when `owner` lost the lease, or when the conversation changed hands while
+    the assistant worked: a reply never lands after a person took over.
+
+    Raises:
+        Conflict: an order changed meanwhile, so that what was confirmed is not possible any more.
+    """
+    conversation, turn = tables.conversations, tables.turns
+    row = c.execute(_locked(c, select(conversation).where(conversation.c.id == outcome.conversation_id))).one()
+    status, message_id = c.execute(select(turn.c.status, turn.c.message_id).where(turn.c.id == outcome.turn_id)).one()
+    if status == "done" or (owner is not None and row.lease_owner != owner):
+        return Finished(outcome.turn_id, row.id, row.state, None, discarded=True)
+    if owner is not None and (outcome.mode == "reply") != (row.state == "bot"):
+        return Finished(outcome.turn_id, row.id, row.state, None, next=queries.next_turn(c, row.id, RECENT_SCORES), discarded=True)
+    at = now()
+    _write_interaction(c, outcome, row, message_id, at)
+    seq = row.last_seq
+    written = []
+    for reply in outcome.replies:
+        seq += 1
+        buttons = [asdict(button) for button in reply.buttons]
+        written.append(_append(c, row.id, seq, "bot", reply.text, at=at, buttons=buttons, turn_id=outcome.turn_id).message)
+    changes: dict[str, Any] = {"last_seq": seq, "updated_at": at}
+    changes |= _write_effects(c, row, outcome.turn_id, outcome.tickets, outcome.order_changes, outcome.hand_off, at)
+    if outcome.mode == "reply" and outcome.error is None:
+        changes |= {"tracker_turn_id": outcome.turn_id, "slots": outcome.slots, "active_loop": outcome.active_loop}
+        c.execute(insert(tables.tracker_turns).values(turn_id=outcome.turn_id, conversation_id=row.id, events=list(outcome.tracker_events)))
+    c.execute(update(turn).where(turn.c.id == outcome.turn_id).values(status="done", done_at=at, error=outcome.error))
+    next_id = c.execute(select(turn.c.id).where(turn.c.conversation_id == row.id, turn.c.status == "pending").limit(1)).scalar()
+    if owner is not None:
+        changes |= (
+            {"lease_owner": owner, "lease_until": at + timedelta(seconds=lease_seconds)}
+            if next_id
+            else {"lease_owner": None, "lease_until": None}
+        )
+    c.execute(update(conversation).where(conversation.c.id == row.id).values(**changes))
+    state: State = changes.get("state", row.state)
+    return Finished(
+        outcome.turn_id,
+        row.id,
+        state,
+        queries.position(c, row.id) if state == "queued" else None,
+        tuple(written),
+        queries.next_turn(c, row.id, RECENT_SCORES) if next_id and owner is not None else None,
+    )
+
+
+def apply_effects(
+    c: Connection,
+    conversation_id: str,
+    *,
+    tickets: Sequence[NewTicket] = (),
+    order_changes: Sequence[OrderChange] = (),
+    hand_off: HandOff | None = None,
+) -> None:
+    """Write what an action made outside a turn of ours (a separate Rasa server's)."""
+    conversation = tables.conversations
+    row = c.execute(_locked(c, select(conversation).where(conversation.c.id == conversation_id))).one()
+    changes = _write_effects(c, row, None, tickets, order_changes, hand_off, now())
+    if changes:
+        c.execute(update(conversation).where(conversation.c.id == conversation_id).values(**changes))
+
+
+def _write_interaction(c: Connection, outcome: TurnOutcome, row: Row[Any], message_id: int, at: datetime) -> None:
+    seen = outcome.interaction
+    c.execute(
+        insert(tables.interactions).values(
+            turn_id=outcome.turn_id, message_id=message_id, conversation_id=row.id, customer_id=row.customer_id, mode=outcome.mode,
+            intent=seen.intent, intent_confidence=seen.intent_confidence, fallback=seen.fallback, queue=seen.queue,
+            queue_confidence=seen.queue_confidence, queue_scores={name: round(score, 4) for name, score in seen.queue_scores.items()},
+            queue_evidence=[asdict(evidence) for evidence in seen.queue_evidence], sentiment=seen.sentiment,
+            sentiment_score=seen.sentiment_score, sentiment_evidence=[asdict(evidence) for evidence in seen.sentiment_evidence],
+            escalate=seen.escalate, reasons=[asdict(reason) for reason in seen.reasons], model_versions=seen.model_versions,
+            milliseconds=seen.milliseconds, at=at,
+        )
+    )  # fmt: skip
+
+
+def _write_effects(
+    c: Connection,
+    row: Row[Any],
+    turn_id: int | None,
+    tickets: Sequence[NewTicket],
+    order_changes: Sequence[OrderChange],
+    hand_off: HandOff | None,
+    at: datetime,
+) -> dict[str, Any]:
+    """Tickets, changes of orders, and the hand-off; returns what changes in the conversation's row."""
+    for ticket in tickets:
+        _open_ticket(c, row, turn_id, ticket, at)
+    for change in order_changes:
+        _change_order(c, row.id, change, at)
+    if hand_off is None or row.state not in {"bot", "closed"}:
+        return {}
+    subject = "；".join(reason.zh for reason in hand_off.reasons) or "转人工"
+    ticket_id = _open_ticket(c, row, turn_id, NewTicket(hand_off.queue, "hand_off", subject[:200], hand_off.summary, hand_off.priority), at)
+    hand_off_id = _inserted(
+        c,
+        insert(tables.hand_offs).values(
+            conversation_id=row.id, ticket_id=ticket_id, turn_id=turn_id, queue=hand_off.queue, priority=hand_off.priority,
+            reasons=[asdict(reason) for reason in hand_off.reasons], summary=hand_off.summary, created_at=at,
+        ),
+    )  # fmt: skip
+    _tell(
+        c,
+        f"hand_off-{hand_off_id}",
+        "hand_off",
+        {
+            "conversation": row.id,
+            "ticket": ticket_id,
+            "queue": hand_off.queue,
+            "priority": hand_off.priority,
+            "reasons": [reason.code for reason in hand_off.reasons],
+        },
+        at,
+    )
+    return {"state": "queued", "queue": hand_off.queue, "urgency": URGENCIES.index(hand_off.priority), "queued_at": at}
+
+
+def _open_ticket(c: Connection, row: Row[Any], turn_id: int | None, ticket: NewTicket, at: datetime) -> int:
+    ticket_id = _inserted(
+        c,
+        insert(tables.tickets).values(
+            conversation_id=row.id, customer_id=row.customer_id, turn_id=turn_id, queue=ticket.queue, kind=ticket.kind,
+            subject=ticket.subject, summary=ticket.summary, priority=ticket.priority, status="open", order_number=ticket.order_number,
+            fields=ticket.fields, created_at=at,
+        ),
+    )  # fmt: skip
+    _tell(
+        c,
+        f"ticket-{ticket_id}",
+        "ticket",
+        {"ticket": ticket_id, "queue": ticket.queue, "kind": ticket.kind, "priority": ticket.priority},
+        at,
+    )
+    return ticket_id
+
+
+def _change_order(c: Connection, conversation_id: str, change: OrderChange, at: datetime) -> None:
+    order = tables.orders
+    # Both changes that customers may make, cancelling and another address, are possible only before the parcel leaves.
+    order_id = c.execute(
+        update(order)
+        .where(order.c.number == change.number, order.c.status.in_(("unpaid", "paid")))
+        .values(**change.fields)
+        .returning(order.c.id)
+    ).scalar()
+    if order_id is None:
+        raise Conflict("the order has moved on meanwhile and cannot be changed any more")
+    c.execute(
+        insert(tables.order_changes).values(
+            order_id=order_id, conversation_id=conversation_id, fields=change.fields, note=change.note, at=at
+        )
+    )
+
+
+# What customers do beside messages
+
+
+def leave_queue(c: Connection, conversation_id: str) -> State:
+    """A waiting customer goes back to the assistant; returns who owns the conversation now."""
+    return _leave(c, conversation_id, ("queued",), "bot", "left")
+
+
+def close_conversation(c: Connection, conversation_id: str) -> State:
+    """The customer ends the conversation."""
+    return _leave(c, conversation_id, ("bot", "queued", "agent"), "closed", "closed")
+
+
+def _leave(c: Connection, conversation_id: str, owned_by: tuple[State, ...], to: State, outcome: Literal["left", "closed"]) -> State:
+    conversation, hand_off = tables.conversations, tables.hand_offs
+    at = now()
+    changed = c.execute(
+        update(conversation)
+        .where(conversation.c.id == conversation_id, conversation.c.state.in_(owned_by))
+        .values(state=to, queue=None, urgency=None, queued_at=None, updated_at=at)
+    ).rowcount
+    if changed:
+        open_ones = and_(hand_off.c.conversation_id == conversation_id, hand_off.c.ended_at.is_(None))
+        c.execute(
+            update(tables.tickets).where(tables.tickets.c.id.in_(select(hand_off.c.ticket_id).where(open_ones))).values(status="closed")
+        )
+        c.execute(update(hand_off).where(open_ones).values(ended_at=at, outcome=outcome))
+        return to
+    state: State = c.execute(select(conversation.c.state).where(conversation.c.id == conversation_id)).scalar_one()
+    return state
+
+
+def mark_read(c: Connection, conversation_id: str, seq: int) -> None:
+    """The customer has seen the messages up to `seq`; earlier news never takes that back."""
+    conversation = tables.conversations
+    c.execute(
+        update(conversation)
+        .where(conversation.c.id == conversation_id, conversation.c.read_seq < seq, conversation.c.last_seq >= seq)
+        .values(read_seq=seq)
+    )
+
+
+def record_feedback(c: Connection, conversation_id: str, seq: int, value: Literal["up", "down"]) -> None:
+    """A thumb on one of the assistant's messages; the last one counts.
+
+    Raises:
+        BadInput: the message is not one of the assistant's.
+    """
+    message = tables.messages
+    message_id = c.execute(
+        _locked(
+            c, select(message.c.id).where(message.c.conversation_id == conversation_id, message.c.seq == seq, message.c.sender == "bot")
+        )
+    ).scalar()
+    if message_id is None:
+        raise BadInput(f"message {seq} is not one of the assistant's")
+    c.execute(delete(tables.feedback).where(tables.feedback.c.message_id == message_id))
+    c.execute(insert(tables.feedback).values(message_id=message_id, value=value, at=now()))
+
+
+def record_rating(c: Connection, conversation_id: str, score: int, comment: str) -> None:
+    """How the customer found the conversation, 1…5."""
+    c.execute(insert(tables.ratings).values(conversation_id=conversation_id, score=score, comment=comment, at=now()))
+
+
+# Users
+
+
+def add_user(c: Connection, name: str, role: Role, password_hash: str) -> User:
+    """Somebody new who may sign in.
+
+    Raises:
+        Conflict: the name is taken.
+    """
+    try:
+        with c.begin_nested():
+            user_id = _inserted(c, insert(tables.users).values(name=name, role=role, password_hash=password_hash, created_at=now()))
+    except IntegrityError:
+        raise Conflict(f"there is a user {name!r} already") from None
+    return User(user_id, name, role, password_hash)
+
+
+def add_first_user(c: Connection, name: str, password_hash: str) -> bool:
+    """The first admin, unless somebody exists; tells whether one was made."""
+    if c.dialect.name == "postgresql":
+        c.exec_driver_sql("LOCK TABLE users IN EXCLUSIVE MODE")
+    if queries.has_users(c):
+        return False
+    add_user(c, name, "admin", password_hash)
+    return True
+
+
+def create_session(c: Connection, user_id: int, *, lifetime: timedelta) -> tuple[str, str]:
+    """Sign a user in; returns the session token, which is not kept, and the CSRF token. Sessions that are over go."""
+    token, csrf_token, at = secrets.token_urlsafe(32), secrets.token_urlsafe(32), now()
+    c.execute(delete(tables.sessions).where(tables.sessions.c.expires_at < at))
+    c.execute(
+        insert(tables.sessions).values(
+            token_hash=hash_of(token), user_id=user_id, csrf_token=csrf_token, created_at=at, expires_at=at + lifetime
+        )
+    )
+    return token, csrf_token
+
+
+def delete_session(c: Connection, token: str) -> None:
+    """Sign out."""
+    c.execute(delete(tables.sessions).where(tables.sessions.c.token_hash == hash_of(token)))
+
+
+# Outbox
+
+
+def _tell(c: Connection, key: str, kind: str, payload: dict[str, Any], at: datetime) -> None:
+    c.execute(insert(tables.outbox).values(key=key, kind=kind, payload=payload, attempts=0, due_at=at, created_at=at))
+
+
+def claim_outbox(c: Connection, *, limit: int = 20, retry_seconds: float = 60.0) -> list[OutboxItem]:
+    """What is to be told now; each item comes again after `retry_seconds` times 2 to the attempts, unless `outbox_sent` is called."""
+    box = tables.outbox
+    at = now()
+    due = select(box).where(box.c.sent_at.is_(None), box.c.due_at <= at).order_by(box.c.due_at).limit(limit)
+    if c.dialect.name == "postgresql":
+        due = due.with_for_update(skip_locked=True)
+    items = [OutboxItem(row.id, row.key, row.kind, row.payload, row.attempts + 1) for row in c.execute(due)]
+    for item in items:
+        later = at + timedelta(seconds=min(retry_seconds * 2 ** (item.attempts - 1), 86_400))
+        c.execute(update(box).where(box.c.id == item.id).values(attempts=item.attempts, due_at=later))
+    return items
+
+
+def outbox_sent(c: Connection, item_id: int) -> None:
+    """The receiver has it."""
+    c.execute(update(tables.outbox).where(tables.outbox.c.id == item_id).values(sent_at=now()))
+
+
+# Parts
+
+
+class _Appended(NamedTuple):
+    id: int
+    message: MessageView
+
+
+def _append(
+    c: Connection,
+    conversation_id: str,
+    seq: int,
+    sender: Sender,
+    text: str,
+    *,
+    at: datetime,
+    buttons: list[dict[str, str]] | None = None,
+    client_id: str | None = None,
+    turn_id: int | None = None,
+) -> _Appended:
+    message_id = _inserted(
+        c,
+        insert(tables.messages).values(
+            conversation_id=conversation_id,
+            seq=seq,
+            sender=sender,
+            text=text,
+            buttons=buttons or [],
+            client_id=client_id,
+            turn_id=turn_id,
+            at=at,
+        ),
+    )
+    return _Appended(message_id, MessageView(seq, sender, None, text, tuple(buttons or ()), client_id, at))
+
+
+def _inserted(c: Connection, statement: Any) -> int:
+    key = c.execute(statement).inserted_primary_key
+    assert key is not None
+    return int(key[0])
+
+
+def _locked(c: Connection, statement: Any) -> Any:
+    """On PostgreSQL the row is locked until the transaction ends; on SQLite the whole store is."""
+    return statement.with_for_update() if c.dialect.name == "postgresql" else statement

@@ -1,0 +1,190 @@
+"""Rasa's agent inside this process: one customer message in, one `TurnOutcome` out."""
+
+import asyncio
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from bot.conversation.outcome import Button, Interaction, Reply, TurnOutcome
+from bot.crm import queries
+from bot.crm.database import Database
+from bot.crm.records import PendingTurn
+from bot.dialogue.desk import Desk
+from bot.dialogue.lean import needs_tensorflow, serve_without_tensorflow
+from bot.dialogue.triage import Triage, Understanding
+from bot.dialogue.turn import Turn, current_turn, language_of
+from bot.errors import ModelError
+
+os.environ["RASA_TELEMETRY_ENABLED"] = "false"  # Rasa would otherwise report to the outside
+os.environ.setdefault("SQLALCHEMY_SILENCE_UBER_WARNING", "1")
+
+log = structlog.get_logger(__name__)
+
+APOLOGIES = {
+    "zh": ("抱歉，我这边出了点问题，没能处理好您的消息。您可以稍后再试，或者让人工客服来帮您。", "转人工"),
+    "en": (
+        "Sorry, something went wrong on my side and I could not handle your message. Please try again, or let a person help you.",
+        "Talk to a person",
+    ),
+}
+ASK_FOR_A_PERSON = "/request_human"
+WARM_UP = ("你好", "我的快递到哪了", "hello, where is my order?")
+
+
+class Assistant:
+    """The assistant that answers customers. It writes nothing: what a turn makes is in its outcome.
+
+    `written` or `forget` must follow every `answer`, once the outcome is in the record or is not.
+    """
+
+    def __init__(self, agent: Any, desk: Desk, triage: Triage, database: Database, *, timeout: float) -> None:
+        self._agent = agent
+        self._desk = desk
+        self._triage = triage
+        self._database = database
+        self._timeout = timeout
+
+    @classmethod
+    def load(cls, model: Path, desk: Desk, triage: Triage, database: Database, *, timeout: float) -> "Assistant":
+        """Read a trained Rasa model. TensorFlow is imported only when the model needs it.
+
+        Raises:
+            ModelError: Rasa cannot load the model.
+        """
+        if not needs_tensorflow(model):
+            serve_without_tensorflow()
+        from rasa.core.agent import Agent
+
+        from bot.dialogue.actions import actions_in_process, custom_actions
+        from bot.dialogue.locks import FifoLockStore
+        from bot.dialogue.trackers import LiveTrackerStore
+
+        async def load_tracker(conversation_id: str, turns: int) -> Any:
+            return await database.read(queries.load_tracker, conversation_id, turns)
+
+        agent = Agent.load(
+            model, tracker_store=LiveTrackerStore(load_tracker), lock_store=FifoLockStore(), action_endpoint=actions_in_process()
+        )
+        if not agent.is_ready():
+            raise ModelError(f"Rasa cannot load {model.name}; run: make train")
+        missing = sorted(set(agent.domain.user_actions) - set(agent.domain.responses) - set(custom_actions()) - set(agent.domain.forms))
+        missing = [name for name in missing if not name.startswith("utter_")]
+        if missing:
+            raise ModelError(f"{model.name} uses actions that the folder actions/ does not have: {', '.join(missing)}")
+        return cls(agent, desk, triage, database, timeout=timeout)
+
+    async def warm_up(self) -> None:
+        """Run a few turns that nobody sees, so that the first customer does not wait for what is loaded at first use."""
+        for number, text in enumerate(WARM_UP):
+            await self.answer(PendingTurn(0, f"warm-up-{number}", 0, text, None, "bot", "zh-CN", False, None, ()))
+            self.forget(f"warm-up-{number}")
+
+    async def answer(self, pending: PendingTurn) -> TurnOutcome:
+        """Work on one customer message. When the assistant fails or takes too long, the outcome is an apology that offers a person.
+
+        While a person owns the conversation nothing is answered: the outcome holds only what was understood.
+        """
+        turn = Turn(
+            turn_id=pending.turn_id, conversation_id=pending.conversation_id, customer_id=pending.customer_id, text=pending.text,
+            locale=language_of(pending.text, "en" if pending.locale.lower().startswith("en") else "zh"), verified=pending.verified,
+            tracker_turn_id=pending.tracker_turn_id, history=pending.history, payload=pending.payload,
+        )  # fmt: skip
+        parsed = self._parse([pending.payload or _as_text(pending.text)])[0]
+        if pending.state != "bot":
+            interaction = self._assess(turn, parsed)
+            return TurnOutcome(pending.turn_id, pending.conversation_id, "observe", interaction)
+        token = current_turn.set(turn)
+        error = None
+        try:
+            async with asyncio.timeout(self._timeout):
+                await self._handle(turn, {**parsed, "text": pending.text})
+            if turn.failures:
+                error = "; ".join(turn.failures)
+        except TimeoutError:
+            error = f"no answer within {self._timeout:g} s"
+        except Exception as raised:
+            log.exception("turn failed", turn=pending.turn_id)
+            error = type(raised).__name__
+        finally:
+            current_turn.reset(token)
+        if error is None and turn.interaction is None:
+            error = "the model's domain does not run triage"
+        if error is not None:
+            return await self._apology(turn, parsed, error)
+        assert turn.interaction is not None
+        return TurnOutcome(
+            turn_id=turn.turn_id, conversation_id=turn.conversation_id, mode="reply", interaction=turn.interaction,
+            replies=tuple(turn.replies), tickets=tuple(turn.tickets), order_changes=tuple(turn.order_changes), hand_off=turn.hand_off,
+            tracker_events=tuple(turn.tracker_events), slots=turn.slots, active_loop=turn.active_loop,
+        )  # fmt: skip
+
+    def written(self, conversation_id: str, turn_id: int) -> None:
+        """The outcome of that turn is in the record."""
+        self._agent.tracker_store.written(conversation_id, turn_id)
+
+    def forget(self, conversation_id: str) -> None:
+        """The last outcome of that conversation is not in the record: what the assistant remembers of it is void."""
+        self._agent.tracker_store.forget(conversation_id)
+
+    def assess_all(self, texts: Sequence[str]) -> list[Interaction]:
+        """Intent, queue, sentiment and escalation of many unconnected messages, in one batch."""
+        parsed = self._parse([_as_text(text) for text in texts])
+        return self._triage.assess_all(texts, [Understanding.of(one) for one in parsed])
+
+    async def _handle(self, turn: Turn, parsed: dict[str, Any]) -> None:
+        from rasa.core.channels.channel import UserMessage
+
+        from bot.dialogue.channel import TurnChannel
+
+        message = UserMessage(
+            turn.text,
+            TurnChannel(turn),
+            turn.conversation_id,
+            parse_data=parsed,
+            input_channel=TurnChannel.name(),
+            message_id=str(turn.turn_id),
+        )
+        await self._agent.handle_message(message)
+
+    def _parse(self, texts: Sequence[str]) -> list[dict[str, Any]]:
+        from rasa.core.channels.channel import UserMessage
+        from rasa.core.constants import PLACEHOLDER_MESSAGE, PLACEHOLDER_TRACKER
+
+        if not texts:
+            return []
+        processor = self._agent.processor
+        target = processor.model_metadata.nlu_target
+        found = processor.graph_runner.run(
+            inputs={PLACEHOLDER_MESSAGE: [UserMessage(text) for text in texts], PLACEHOLDER_TRACKER: None}, targets=[target]
+        )[target]
+        nothing: dict[str, Any] = {"text": "", "intent": {"name": None, "confidence": 0.0}, "entities": []}
+        return [nothing | message.as_dict(only_output_properties=True) for message in found]
+
+    def _assess(self, turn: Turn, parsed: dict[str, Any]) -> Interaction:
+        return self._triage.assess(turn.text, Understanding.of(parsed), earlier_scores=turn.history, milliseconds=turn.milliseconds)
+
+    async def _apology(self, turn: Turn, parsed: dict[str, Any], error: str) -> TurnOutcome:
+        """Nothing that the failed turn collected counts, except that a customer who needs a person still gets one."""
+        log.error("turn answered with an apology", conversation=turn.conversation_id, turn=turn.turn_id, error=error)
+        interaction = turn.interaction or self._assess(turn, parsed)
+        text, title = APOLOGIES[turn.locale]
+        hand_off = None
+        if interaction.escalate:
+            turn.interaction = interaction
+            token = current_turn.set(turn)
+            try:
+                hand_off = await self._desk.hand_off(turn.conversation_id, {})
+            finally:
+                current_turn.reset(token)
+        buttons = () if hand_off else (Button(title, ASK_FOR_A_PERSON),)
+        return TurnOutcome(
+            turn.turn_id, turn.conversation_id, "reply", interaction, replies=(Reply(text, buttons),), hand_off=hand_off, error=error[:200]
+        )
+
+
+def _as_text(text: str) -> str:
+    """What customers type is never one of Rasa's commands, which begin with a slash; those come from offered buttons only."""
+    return f"／{text.lstrip()[1:]}" if text.lstrip().startswith("/") else text

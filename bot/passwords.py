@@ -1,0 +1,29 @@
+"""Passwords are kept as argon2id hashes."""
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from bot.errors import BadInput
+
+SHORTEST, LONGEST = 10, 200
+_HASHER = PasswordHasher()
+_NOBODY = _HASHER.hash("nobody signs in with this")
+
+
+def hashed(password: str) -> str:
+    """The hash to keep.
+
+    Raises:
+        BadInput: the password is too short or too long.
+    """
+    if not SHORTEST <= len(password) <= LONGEST:
+        raise BadInput(f"a password has {SHORTEST} to {LONGEST} characters")
+    return _HASHER.hash(password)
+
+
+def fits(password: str, password_hash: str | None) -> bool:
+    """Whether a password belongs to a hash. Without a hash (no such user) it takes as long and fails."""
+    try:
+        return _HASHER.verify(password_hash or _NOBODY, password) and password_hash is not None
+    except (VerificationError, InvalidHashError):
+        return False

@@ -1,0 +1,193 @@
+"""The composition root: builds store, models, assistant and worker once per process, and holds them together."""
+
+import asyncio
+import fcntl
+import uuid
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import IO
+
+import structlog
+
+from bot.conversation.escalation import Policy
+from bot.crm import queries, store
+from bot.crm.database import Database
+from bot.crm.hints import Hints
+from bot.crm.records import Accepted, Finished, MessageView
+from bot.dialogue.assistant import Assistant
+from bot.dialogue.desk import Desk
+from bot.dialogue.triage import Triage
+from bot.dialogue.worker import LEASE_SECONDS, Worker
+from bot.errors import SettingError, Unavailable
+from bot.learning import cards
+from bot.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+LOOK_SECONDS = 0.25
+ANSWER_SECONDS = 60.0
+
+_desk: Desk | None = None
+
+
+class Service:
+    """What one process serves with. `assistant` and `worker` are missing in the role `web`."""
+
+    def __init__(self, settings: Settings, database: Database, assistant: Assistant | None, owner: str) -> None:
+        self.settings = settings
+        self.database = database
+        self.assistant = assistant
+        self.hints = Hints(settings.redis_url)
+        self.owner = owner
+        self.worker = Worker(database, assistant, owner, on_started=self._started, on_finished=self._finished) if assistant else None
+        self._started_listeners: list[Callable[[str], None]] = []
+        self._changed_listeners: list[Callable[[str], None]] = []
+        self._waiting: dict[int, asyncio.Event] = {}
+
+    @classmethod
+    def build(cls, settings: Settings, *, with_assistant: bool = True, owner: str | None = None) -> "Service":
+        """Open the record and load the published models.
+
+        Raises:
+            Unavailable: the database cannot be used.
+            ModelError: a model is missing, was changed or cannot be read.
+        """
+        global _desk
+        database = Database(settings.database_url).open()
+        assistant = None
+        if with_assistant:
+            triage = load_triage(settings)
+            _desk = Desk(database, triage)
+            archive = cards.verified(settings.models, cards.read_card(settings.models, "assistant"))
+            assistant = Assistant.load(archive, _desk, triage, database, timeout=settings.turn_timeout)
+        return cls(settings, database, assistant, owner or f"{settings.worker_name}/{uuid.uuid4().hex[:8]}")
+
+    async def start(self) -> None:
+        """Warm up, take up turns that were left, and listen for hints."""
+        if self.assistant:
+            await self.assistant.warm_up()
+        if self.worker:
+            await self.worker.start()
+        self.hints.listen(self._hinted)
+
+    async def stop(self) -> None:
+        """Finish what is under way and let go of everything."""
+        if self.worker:
+            await self.worker.stop()
+        await self.hints.close()
+        self.database.close()
+
+    def on_started(self, listener: Callable[[str], None]) -> None:
+        """Call `listener(conversation_id)` when the assistant begins to work on a message."""
+        self._started_listeners.append(listener)
+
+    def on_changed(self, listener: Callable[[str], None]) -> None:
+        """Call `listener(conversation_id)` when there is something new in a conversation."""
+        self._changed_listeners.append(listener)
+
+    def changed(self, conversation_id: str) -> None:
+        """Tell everybody, here and in other processes, to look at a conversation."""
+        for listener in self._changed_listeners:
+            listener(conversation_id)
+        self.hints.tell(conversation_id)
+
+    async def accept(self, conversation_id: str, client_id: str, text: str, *, payload: str | None = None) -> Accepted:
+        """Commit a customer message and see to its turn; once this returns, the message is in the record for good.
+
+        Raises:
+            NotFound: there is no such conversation.
+            Unavailable: the database does not answer.
+        """
+        accepted = await self.database.run(
+            store.accept_message, conversation_id, client_id, text, payload=payload, lease_seconds=LEASE_SECONDS,
+            owner=self.owner if self.worker else None,
+        )  # fmt: skip
+        if not accepted.duplicate:
+            if accepted.turn is not None and self.worker is not None:
+                self.worker.take(accepted.turn)
+            self.changed(conversation_id)
+        return accepted
+
+    async def replies(self, turn_id: int) -> list[MessageView]:
+        """What the assistant says in a turn, once it is done.
+
+        Raises:
+            Unavailable: the turn is not done after a minute.
+        """
+        done = self._waiting.setdefault(turn_id, asyncio.Event())
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                while True:
+                    found = await self.database.read(queries.replies, turn_id)
+                    if found is not None:
+                        return found
+                    try:
+                        async with asyncio.timeout(LOOK_SECONDS):
+                            await done.wait()
+                    except TimeoutError:
+                        continue
+        except TimeoutError:
+            raise Unavailable("there is no answer yet; it will be in the conversation") from None
+        finally:
+            self._waiting.pop(turn_id, None)
+
+    def _started(self, conversation_id: str) -> None:
+        for listener in self._started_listeners:
+            listener(conversation_id)
+
+    def _finished(self, finished: Finished) -> None:
+        if done := self._waiting.get(finished.turn_id):
+            done.set()
+        self.changed(finished.conversation_id)
+
+    def _hinted(self, conversation_id: str) -> None:
+        if self.worker:
+            self.worker.hint()
+        for listener in self._changed_listeners:
+            listener(conversation_id)
+
+
+def load_triage(settings: Settings) -> Triage:
+    """The published classifiers with the escalation policy.
+
+    Raises:
+        ModelError: a model is missing, was changed or cannot be read.
+    """
+    return Triage(
+        tickets=cards.load(settings.models, "tickets"),
+        sentiment=cards.load(settings.models, "sentiment"),
+        policy=Policy(),
+        assistant_version=cards.read_card(settings.models, "assistant").version,
+    )
+
+
+def desk() -> Desk:
+    """The desk that actions work at: the running service's, or, in Rasa's own action server, one from the environment.
+
+    Raises:
+        SettingError, Unavailable, ModelError: as `Service.build`.
+    """
+    return _desk or _desk_from_environment()
+
+
+@cache
+def _desk_from_environment() -> Desk:
+    settings = Settings.from_environment()
+    return Desk(Database(settings.database_url).open(), load_triage(settings))
+
+
+def claim_name(var: Path, name: str) -> IO[str]:
+    """Make sure that no other process on this machine works under a name, until the returned file is closed.
+
+    Raises:
+        SettingError: another process does.
+    """
+    var.mkdir(parents=True, exist_ok=True)
+    file = (var / f"worker-{''.join(c if c.isalnum() else '-' for c in name)}.lock").open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        raise SettingError(f"another process works as {name!r} in {var}; stop it, or set ZHIKE_WORKER_NAME for this one") from None
+    return file
