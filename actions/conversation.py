@@ -7,7 +7,7 @@ from rasa_sdk.events import ActionExecuted, ActiveLoop, EventType, SessionStarte
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions import house
-from actions.reading import order_number_in
+from actions.reading import SKIPPED, order_number_in
 from actions.titles import TITLES
 from bot.dialogue.turn import current_turn
 
@@ -27,7 +27,7 @@ class SessionStart(Action):
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[EventType]:
         """Introduce the assistant in the customer's language; responses cannot look at the slot yet, so each language has its own."""
         turn = current_turn.get()
-        locale = house.next_locale(turn.text, _short(turn.locale), None, first=True) if turn else "zh"
+        locale = turn.locale if turn else "zh"
         dispatcher.utter_message(response="utter_introduction_en" if locale == "en" else "utter_introduction")
         carried = [event for event in tracker.events if event["event"] == "slot" and event["name"] != "locale"]
         return [SessionStarted(), *carried, *house.slots(locale=locale), ActionExecuted("action_listen")]
@@ -48,7 +48,8 @@ class ValidateSlotMappings(Action):
         seen = await house.desk().assess(tracker.sender_id, text, parsed, before, parsed.get("message_id"))
         # An answer to a question of a form need not be an intent; forms count themselves what they cannot use.
         failures = before + 1 if seen.fallback and not asked else 0
-        first = sum(event["event"] == "user" for event in tracker.events) <= 1
+        kinds = [event["event"] for event in tracker.events]
+        first = "session_started" in kinds and kinds.count("user") <= 1
         events = house.slots(
             queue=seen.queue,
             sentiment=seen.sentiment,
@@ -92,7 +93,7 @@ class HandOff(Action):
 
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[EventType]:
         """Put the conversation into a team's queue with what forms were told so far, and say so; leaves an open form."""
-        known = {label: str(value) for slot, label in KNOWN.items() if (value := tracker.get_slot(slot))}
+        known = {label: str(value) for slot, label in house.KNOWN.items() if (value := tracker.get_slot(slot)) not in (None, SKIPPED)}
         hand_off = await house.desk().hand_off(tracker.sender_id, known)
         codes = {reason.code for reason in hand_off.reasons} if hand_off else set()
         dispatcher.utter_message(response=next((said for code, said in SAID if code in codes), "utter_hand_off"))
@@ -100,15 +101,15 @@ class HandOff(Action):
         return [*ended, ActiveLoop(None)]
 
 
-KNOWN = {
-    "order_number": "订单号", "product": "商品", "reason": "原因", "wish": "希望换成", "fault": "故障描述", "delivery": "新收货信息",
-    "invoice_title": "发票抬头", "tax_number": "税号", "phone": "联系电话", "message": "留言",
-}  # fmt: skip
-"""Slots that an agent should see, with their labels."""
 SAID = (
-    ("safety", "utter_hand_off_safety"), ("fraud", "utter_hand_off_fraud"), ("threat", "utter_hand_off_sorry"), ("anger", "utter_hand_off_sorry"),
-    ("promise", "utter_hand_off_sorry"), ("trend", "utter_hand_off_sorry"), ("failure", "utter_hand_off_failure"),
-)  # fmt: skip
+    ("safety", "utter_hand_off_safety"),
+    ("fraud", "utter_hand_off_fraud"),
+    ("threat", "utter_hand_off_sorry"),
+    ("anger", "utter_hand_off_sorry"),
+    ("promise", "utter_hand_off_sorry"),
+    ("trend", "utter_hand_off_sorry"),
+    ("failure", "utter_hand_off_failure"),
+)
 """What is said for which reason, gravest first; a plain request is answered plainly."""
 
 
@@ -117,7 +118,3 @@ def guesses(parsed: dict[str, Any]) -> list[str]:
     ranking = parsed.get("intent_ranking") or []
     likely = [item["name"] for item in ranking if item["name"] in TITLES and item["confidence"] >= GUESSABLE]
     return likely[:GUESSES]
-
-
-def _short(locale: str) -> str:
-    return "en" if locale.lower().startswith("en") else "zh"

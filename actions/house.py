@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from rasa_sdk import Tracker
 from rasa_sdk.events import EventType, SlotSet
 
+from actions.reading import SKIPPED
 from bot.dialogue.turn import HAN, current_turn, language_of
 
 if TYPE_CHECKING:
@@ -16,9 +17,14 @@ ANSWERS_AS_WRITTEN = frozenset({"delivery", "invoice_title", "tax_number", "emai
 """Slots of forms whose answer tells nothing about the customer's language: an address in China is Chinese in any conversation."""
 FORM_SLOTS = (
     "order_number", "phone_tail", "reason", "wish", "confirmed", "delivery", "title_type", "invoice_title", "tax_number", "email",
-    "fault", "message", "phone", "misses",
+    "fault", "message", "topic", "phone", "misses",
 )  # fmt: skip
 """What forms ask for; emptied whenever a form ends."""
+KNOWN = {
+    "order_number": "订单号", "product": "商品", "reason": "原因", "wish": "换成", "fault": "故障描述", "delivery": "新收货信息",
+    "address": "地址", "recipient": "收件人", "invoice_title": "抬头", "tax_number": "税号", "email": "邮箱", "message": "留言", "phone": "电话",
+}  # fmt: skip
+"""What agents see of the answers, with their labels; `address` and `recipient` are parts of `delivery`."""
 
 _WORD = re.compile(r"(?<![\w@.])[A-Za-z][a-z']+(?![\w@.])")
 
@@ -46,7 +52,9 @@ def text_of(tracker: Tracker) -> str:
 
 def chosen(tracker: Tracker) -> bool:
     """Whether the latest message is a button whose payload names an intent, such as `/affirm`."""
-    return str((tracker.latest_message or {}).get("text") or "").startswith("/")
+    turn = current_turn.get()
+    said = turn.payload if turn else (tracker.latest_message or {}).get("text")
+    return str(said or "").startswith("/")
 
 
 def locale_of(tracker: Tracker) -> str:
@@ -70,3 +78,9 @@ def next_locale(text: str, before: str, asked: str | None, *, first: bool) -> st
 def slots(**values: Any) -> list[EventType]:
     """Events that set slots."""
     return [SlotSet(name, value) for name, value in values.items()]
+
+
+def said(tracker: Tracker, slot: str) -> str:
+    """What a form was told, in words; a dash where it was left out."""
+    value = tracker.get_slot(slot)
+    return "—" if value in (None, SKIPPED) else str(value)

@@ -15,8 +15,11 @@ from bot.crm.records import (
     PendingTurn,
     ProductView,
     QueuedView,
+    SeenMessage,
     Session,
+    TicketView,
     TrackerRecord,
+    Transcript,
     User,
 )
 
@@ -75,6 +78,13 @@ def messages_after(c: Connection, conversation_id: str, seq: int, limit: int = 2
     return [message_view(row) for row in rows]
 
 
+def since(c: Connection, conversation_id: str, seq: int, limit: int) -> tuple[list[MessageView], ConversationView]:
+    """What a socket that has shown the messages up to `seq` needs: the next ones, and where the conversation stands."""
+    now = conversation(c, conversation_id)
+    assert now is not None, "conversations are not deleted while they are shown"
+    return messages_after(c, conversation_id, seq, limit), now
+
+
 def latest_messages(c: Connection, conversation_id: str, limit: int) -> list[MessageView]:
     """The last messages, in order."""
     table = tables.messages
@@ -96,9 +106,12 @@ def news(c: Connection, conversation_ids: Sequence[str]) -> dict[str, tuple[int,
     }
 
 
-def offered_choices(c: Connection, conversation_id: str) -> dict[str, str]:
-    """Payload and title of the buttons below the assistant's last messages, since the customer last spoke or chose."""
-    table = tables.messages
+def offered_choices(c: Connection, conversation_id: str, *, again: str | None = None) -> dict[str, str]:
+    """Payload and title of the buttons offered since the customer last spoke.
+
+    With `again`, the client id of a choice that may be a repetition, the choice made under that id counts as offered too.
+    """
+    table, turn = tables.messages, tables.turns
     rows = c.execute(
         select(table.c.sender, table.c.buttons).where(table.c.conversation_id == conversation_id).order_by(table.c.seq.desc()).limit(30)
     )
@@ -108,6 +121,14 @@ def offered_choices(c: Connection, conversation_id: str) -> dict[str, str]:
             break
         for button in row.buttons:
             offered.setdefault(button["payload"], button["title"])
+    if again is not None:
+        made = c.execute(
+            select(turn.c.payload, table.c.text)
+            .join(turn, turn.c.message_id == table.c.id)
+            .where(table.c.conversation_id == conversation_id, table.c.client_id == again, turn.c.payload.is_not(None))
+        ).one_or_none()
+        if made is not None:
+            offered[made.payload] = made.text
     return offered
 
 
@@ -277,6 +298,45 @@ def queue(c: Connection, limit: int = 200) -> list[QueuedView]:
             )
         )
     return waiting
+
+
+def transcript(c: Connection, conversation_id: str) -> Transcript | None:
+    """A whole conversation with what was understood of each message, and its tickets."""
+    now = conversation(c, conversation_id)
+    if now is None:
+        return None
+    table, seen, ticket, customer = tables.messages, tables.interactions, tables.tickets, tables.customers
+    rows = c.execute(
+        select(
+            table,
+            seen.c.intent,
+            seen.c.intent_confidence,
+            seen.c.queue,
+            seen.c.sentiment,
+            seen.c.sentiment_score,
+            seen.c.escalate,
+            seen.c.reasons,
+        )
+        .outerjoin(seen, seen.c.message_id == table.c.id)
+        .where(table.c.conversation_id == conversation_id)
+        .order_by(table.c.seq)
+    )
+    names = ("intent", "intent_confidence", "queue", "sentiment", "sentiment_score", "escalate", "reasons")
+    messages = tuple(
+        SeenMessage(message_view(row), {name: getattr(row, name) for name in names} if row.intent is not None else None) for row in rows
+    )
+    tickets = c.execute(
+        select(
+            ticket.c.id, ticket.c.queue, ticket.c.kind, ticket.c.subject, ticket.c.summary, ticket.c.priority, ticket.c.status,
+            ticket.c.order_number, ticket.c.fields, ticket.c.created_at,
+        ).where(ticket.c.conversation_id == conversation_id).order_by(ticket.c.id)
+    )  # fmt: skip
+    name, channel = c.execute(
+        select(customer.c.name, tables.conversations.c.channel)
+        .join(tables.conversations, tables.conversations.c.customer_id == customer.c.id)
+        .where(tables.conversations.c.id == conversation_id)
+    ).one()
+    return Transcript(now, name, channel, messages, tuple(TicketView(**row._mapping) for row in tickets))
 
 
 def has_users(c: Connection) -> bool:

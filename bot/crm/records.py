@@ -162,6 +162,41 @@ class InteractionView:
 
 
 @dataclass(frozen=True, slots=True)
+class SeenMessage:
+    """A message with what was understood of it; `seen` is None for all but customer messages."""
+
+    message: MessageView
+    seen: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class TicketView:
+    """Work for a team."""
+
+    id: int
+    queue: str
+    kind: str
+    subject: str
+    summary: str
+    priority: Priority
+    status: Literal["open", "closed"]
+    order_number: str | None
+    fields: dict[str, str]
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """A conversation as agents read it."""
+
+    conversation: ConversationView
+    customer: str | None
+    channel: str
+    messages: tuple[SeenMessage, ...]
+    tickets: tuple[TicketView, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class QueuedView:
     """A conversation that waits for a person."""
 

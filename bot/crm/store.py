@@ -64,14 +64,16 @@ def start_visit(
 
 
 def resume_visit(
-    c: Connection, token: str, *, shop_identity: str | None = None, locale: str | None = None, page: str | None = None
+    c: Connection, token: str, *, channel: str, shop_identity: str | None = None, locale: str | None = None, page: str | None = None
 ) -> Visit | None:
-    """The conversation that a token opens; None when it opens none, or one of another customer of the shop.
+    """The conversation of a channel that a token opens; None when it opens none, or one of another customer of the shop.
 
     A visitor who has signed in to the shop since takes the conversation along.
     """
     conversation = tables.conversations
-    row = c.execute(_locked(c, select(conversation).where(conversation.c.token_hash == hash_of(token)))).one_or_none()
+    row = c.execute(
+        _locked(c, select(conversation).where(conversation.c.token_hash == hash_of(token), conversation.c.channel == channel))
+    ).one_or_none()
     if row is None:
         return None
     customer_id = row.customer_id
@@ -97,7 +99,7 @@ def visit_of_sender(c: Connection, channel: str, sender: str, *, locale: str = "
     The name is not a token of the website: it opens conversations of its own channel only.
     """
     token = f"{channel}:{sender}"
-    visit = resume_visit(c, token)
+    visit = resume_visit(c, token, channel=channel)
     return visit or start_visit(c, channel=channel, locale=locale, notice_version="by-channel", token=token)
 
 

@@ -65,11 +65,12 @@ class Assistant:
         async def load_tracker(conversation_id: str, turns: int) -> Any:
             return await database.read(queries.load_tracker, conversation_id, turns)
 
-        agent = Agent.load(
-            model, tracker_store=LiveTrackerStore(load_tracker), lock_store=FifoLockStore(), action_endpoint=actions_in_process()
-        )
+        trackers = LiveTrackerStore(load_tracker)
+        agent = Agent.load(model, tracker_store=trackers, lock_store=FifoLockStore(), action_endpoint=actions_in_process())
         if not agent.is_ready():
             raise ModelError(f"Rasa cannot load {model.name}; run: make train")
+        # Rasa wraps the store in one that goes on in memory, silently, when reading fails.
+        agent.tracker_store = agent.processor.tracker_store = trackers
         missing = sorted(set(agent.domain.user_actions) - set(agent.domain.responses) - set(custom_actions()) - set(agent.domain.forms))
         missing = [name for name in missing if not name.startswith("utter_")]
         if missing:
@@ -151,7 +152,7 @@ class Assistant:
 
     def _parse(self, texts: Sequence[str]) -> list[dict[str, Any]]:
         from rasa.core.channels.channel import UserMessage
-        from rasa.core.constants import PLACEHOLDER_MESSAGE, PLACEHOLDER_TRACKER
+        from rasa.engine.constants import PLACEHOLDER_MESSAGE, PLACEHOLDER_TRACKER
 
         if not texts:
             return []

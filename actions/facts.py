@@ -1,0 +1,53 @@
+"""Facts of an order in words, for responses and tickets."""
+
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from bot.crm.records import OrderView
+
+SHOP_TIME = ZoneInfo("Asia/Shanghai")
+STATUS = {
+    "unpaid": ("待付款", "waiting for payment"),
+    "paid": ("已付款，待发货", "paid, not yet shipped"),
+    "shipped": ("已发货，运输中", "shipped, on its way"),
+    "delivered": ("已签收", "delivered"),
+    "cancelled": ("已取消", "cancelled"),
+    "refunding": ("退款处理中", "being refunded"),
+    "refunded": ("已退款", "refunded"),
+}
+
+
+def money(cents: int) -> str:
+    """An amount in yuan, such as `¥1,299.00`."""
+    return f"¥{cents // 100:,}.{cents % 100:02}"
+
+
+def day(moment: datetime | None, locale: str = "zh") -> str:
+    """A date in the shop's time; empty when there is none."""
+    if moment is None:
+        return ""
+    local = moment.astimezone(SHOP_TIME)
+    return f"{local:%B} {local.day}" if locale == "en" else f"{local.month} 月 {local.day} 日"
+
+
+def goods(order: OrderView, locale: str = "zh") -> str:
+    """What was ordered, such as `空气炸锅 ×2、滤纸`; at most three lines."""
+    named = [f"{item.name} ×{item.quantity}" if item.quantity > 1 else item.name for item in order.items[:3]]
+    listed = (", " if locale == "en" else "、").join(named)
+    return listed + ("…" if len(order.items) > 3 else "")
+
+
+def order_values(order: OrderView) -> dict[str, Any]:
+    """What responses may say of an order that this conversation may know about."""
+    zh, en = STATUS[order.status]
+    return {
+        "number": order.number,
+        "goods": goods(order),
+        "paid": money(order.paid_cents),
+        "total": money(order.total_cents),
+        "status_zh": zh,
+        "status_en": en,
+        "courier": order.courier or "",
+        "tracking_number": order.tracking_number or "",
+    }

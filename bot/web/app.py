@@ -1,0 +1,99 @@
+"""The web application: routes, what surrounds every request, and how errors are told."""
+
+from pathlib import Path
+
+import aiohttp_jinja2
+import jinja2
+import structlog
+from aiohttp import web
+
+from bot.errors import ZhikeError
+from bot.service import Service
+from bot.settings import Rate
+from bot.web import agent, auth, chat, pages, rest
+from bot.web.hub import Hub
+from bot.web.keys import ADDRESSES, HUB, SERVICE, SIGN_INS, VISITORS, VISITS
+from bot.web.limits import Limiter
+from bot.web.security import Handler, headers
+
+log = structlog.get_logger(__name__)
+
+LARGEST_BODY = 128 * 1024
+SIGN_IN_RATE = Rate(10, 0.1)
+
+
+def make_app(service: Service) -> web.Application:
+    """The application around a service; the service is started and stopped with it."""
+    app = web.Application(middlewares=[headers, errors], client_max_size=LARGEST_BODY)
+    settings = service.settings
+    app[SERVICE] = service
+    app[HUB] = Hub(service)
+    app[VISITORS] = Limiter(settings.visitor_rate)
+    app[ADDRESSES] = Limiter(settings.address_rate)
+    app[VISITS] = Limiter(settings.visit_rate)
+    app[SIGN_INS] = Limiter(SIGN_IN_RATE)
+    aiohttp_jinja2.setup(
+        app,
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    app.add_routes(
+        [
+            web.get("/", pages.shop),
+            web.get("/privacy", pages.privacy),
+            web.get("/health", pages.health),
+            web.get("/widget/frame", pages.frame),
+            web.get("/chat/ws", chat.chat),
+            web.post("/webhooks/rest/webhook", rest.webhook),
+            web.get("/login", auth.sign_in_page),
+            web.post("/login", auth.sign_in),
+            web.post("/logout", auth.signed_in()(auth.sign_out)),
+            web.get("/agent", agent.queue),
+            web.get("/agent/conversations/{conversation:[0-9a-f]{32}}", agent.transcript),
+            *pages.files(pages.WIDGET, "/widget"),
+            *pages.files(pages.STATIC, "/static"),
+        ]
+    )
+    app.on_startup.append(_start)
+    app.on_shutdown.append(_hang_up)
+    app.on_cleanup.append(_stop)
+    return app
+
+
+@web.middleware
+async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Errors of the house with their status: a page for browsers, JSON for programs. Others are logged and told as 500."""
+    try:
+        return await handler(request)
+    except ZhikeError as error:
+        return _error(request, error.status, error.code, str(error))
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        return _error(request, error.status, "bad_frame", error.reason)
+    except Exception:
+        log.exception("request failed", path=request.path)
+        return _error(request, 500, "unavailable", "something went wrong")
+
+
+def _error(request: web.Request, status: int, code: str, message: str) -> web.StreamResponse:
+    if "text/html" in request.headers.get("Accept", ""):
+        return aiohttp_jinja2.render_template("error.html", request, {"status": status, "message": message}, status=status)
+    return web.json_response({"error": {"code": code, "message": message}}, status=status)
+
+
+async def _start(app: web.Application) -> None:
+    await app[SERVICE].start()
+    app[HUB].start()
+
+
+async def _hang_up(app: web.Application) -> None:
+    await app[HUB].hang_up()
+
+
+async def _stop(app: web.Application) -> None:
+    await app[HUB].stop()
+    await app[SERVICE].stop()

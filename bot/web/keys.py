@@ -1,0 +1,16 @@
+"""What handlers find in the application and in a request."""
+
+from aiohttp import web
+
+from bot.crm.records import Session
+from bot.service import Service
+from bot.web.hub import Hub
+from bot.web.limits import Limiter
+
+SERVICE = web.AppKey("service", Service)
+HUB = web.AppKey("hub", Hub)
+VISITORS = web.AppKey("visitors", Limiter)
+ADDRESSES = web.AppKey("addresses", Limiter)
+VISITS = web.AppKey("visits", Limiter)
+SIGN_INS = web.AppKey("sign_ins", Limiter)
+SESSION = web.RequestKey("session", Session)

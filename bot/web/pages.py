@@ -1,0 +1,59 @@
+"""Pages for everybody: the demo shop, the privacy notice, the widget's frame, and whether the server is well."""
+
+from pathlib import Path
+
+from aiohttp import web
+from aiohttp_jinja2 import render_template
+
+from bot.crm import queries
+from bot.web.keys import SERVICE
+
+WIDGET = Path(__file__).parent / "widget"
+STATIC = Path(__file__).parent / "static"
+
+
+async def shop(request: web.Request) -> web.StreamResponse:
+    """A shop page with the widget, to try it."""
+    service = request.app[SERVICE]
+    products = await service.database.read(queries.products, 12)
+    return render_template("shop.html", request, {"shop_name": service.settings.shop_name, "products": products})
+
+
+async def privacy(request: web.Request) -> web.StreamResponse:
+    """What is stored, why, and for how long."""
+    return render_template("privacy.html", request, {"shop_name": request.app[SERVICE].settings.shop_name})
+
+
+async def frame(request: web.Request) -> web.StreamResponse:
+    """The document of the widget's iframe."""
+    return _compressed(render_template("widget.html", request, {"shop_name": request.app[SERVICE].settings.shop_name}))
+
+
+async def health(request: web.Request) -> web.StreamResponse:
+    """200 while the record answers."""
+    await request.app[SERVICE].database.read(queries.has_users)
+    return web.json_response({"status": "ok"})
+
+
+def folder(path: Path) -> web.StreamResponse:
+    """A file of the project's own, fit to be compressed; browsers ask each time whether it has changed."""
+    response = web.FileResponse(path)
+    response.headers["Cache-Control"] = "no-cache"
+    return _compressed(response)
+
+
+def files(root: Path, prefix: str) -> list[web.RouteDef]:
+    """A route for each file of a folder: there is no path to get out of it."""
+
+    def route(path: Path) -> web.RouteDef:
+        async def serve(request: web.Request) -> web.StreamResponse:
+            return folder(path)
+
+        return web.get(f"{prefix}/{path.relative_to(root).as_posix()}", serve)
+
+    return [route(path) for path in sorted(root.rglob("*")) if path.is_file() and not path.name.startswith(".")]
+
+
+def _compressed(response: web.StreamResponse) -> web.StreamResponse:
+    response.enable_compression()
+    return response
