@@ -54,7 +54,7 @@ class AskConfirmed(Action):
         order = await house.desk().order(number) if number and number != SKIPPED and form != "fault_form" else None
         values = {name: house.said(tracker, name) for name in TOLD} | {"number": house.said(tracker, "order_number")}
         if order:
-            values |= facts.order_values(order)
+            values |= facts.order_values(order, house.locale_of(tracker))
         response = f"utter_confirm_{form}"
         if form == "cancel_order_form" and order and order.status == "shipped":
             response = "utter_confirm_intercept"

@@ -11,7 +11,7 @@ from rasa_sdk import Action, Tracker
 from rasa_sdk.events import EventType
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions import house
+from actions import facts, house
 from actions.forms import opened
 from actions.reading import SKIPPED
 from bot.conversation.outcome import NewTicket, OrderChange, Priority
@@ -59,6 +59,10 @@ class Case:
         """What was answered; empty when it was left out."""
         value = self.tracker.get_slot(slot)
         return "" if value in (None, SKIPPED) else str(value)
+
+    def values(self, order: OrderView) -> dict[str, Any]:
+        """What responses may say of the order, in the customer's language."""
+        return facts.order_values(order, self.locale)
 
     def told(self, *slots: str) -> dict[str, str]:
         """Answers by the label that agents see."""

@@ -16,7 +16,7 @@ class RequestRefund(Effect):
         """Write it down; after the days in which no reason is needed, say that it will be looked at."""
         assert order
         await _record(case, order, "refund", "申请退款", {"金额": facts.money(order.paid_cents)})
-        case.say(response="utter_refund_recorded", **facts.order_values(order))
+        case.say(response="utter_refund_recorded", **case.values(order))
         _hint(case, order, RETURN_DAYS, "utter_late_for_return")
 
 
@@ -31,7 +31,7 @@ class RequestReturn(Effect):
         """Write it down; after the days in which no reason is needed, say that it will be looked at."""
         assert order
         await _record(case, order, "return", "申请退货", {"金额": facts.money(order.paid_cents)})
-        case.say(response="utter_return_recorded", **facts.order_values(order))
+        case.say(response="utter_return_recorded", **case.values(order))
         _hint(case, order, RETURN_DAYS, "utter_late_for_return")
 
 
@@ -46,7 +46,7 @@ class RequestExchange(Effect):
         """Write it down; after the days for exchanges, say that warranty may be the way."""
         assert order
         await _record(case, order, "exchange", "申请换货", case.told("wish"))
-        case.say(response="utter_exchange_recorded", **facts.order_values(order))
+        case.say(response="utter_exchange_recorded", **case.values(order))
         _hint(case, order, EXCHANGE_DAYS, "utter_late_for_exchange")
 
 
@@ -64,7 +64,7 @@ class RequestInvoice(Effect):
         told = case.told("invoice_title", "email", *(["tax_number"] if company else []))
         fields = told | {"金额": facts.money(order.paid_cents), "原抬头": order.invoice_title or ""}
         await case.ticket("billing", "invoice", f"订单 {order.number} 开{'企业' if company else '个人'}发票", fields, order)
-        case.say(response="utter_invoice_recorded", **facts.order_values(order))
+        case.say(response="utter_invoice_recorded", **case.values(order))
 
 
 class ReportFault(Effect):
@@ -102,7 +102,7 @@ class LeaveMessage(Effect):
 
 async def _record(case: Case, order: OrderView, kind: str, what: str, fields: dict[str, str]) -> None:
     days = days_since(order.delivered_at)
-    state = {"订单状态": facts.STATUS[order.status][0], "签收天数": "" if days is None else str(days)}
+    state = {"订单状态": facts.STATUS[order.status], "签收天数": "" if days is None else str(days)}
     told = {"商品": facts.goods(order)} | case.told("reason") | state | fields
     await case.ticket("after_sales", kind, f"订单 {order.number} {what}", told, order)
 

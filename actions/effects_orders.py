@@ -18,7 +18,7 @@ class OrderStatus(Effect):
     async def do(self, case: Case, order: OrderView | None) -> None:
         """Say what the record says."""
         assert order
-        values = facts.order_values(order) | {
+        values = case.values(order) | {
             "scan": order.tracking_note or ("no scan yet" if case.locale == "en" else "暂无扫描记录"),
             "expected": facts.day(order.expected_at, case.locale),
             "delivered": facts.day(order.delivered_at, case.locale),
@@ -52,7 +52,7 @@ class CancelOrder(Effect):
     async def do(self, case: Case, order: OrderView | None) -> None:
         """By the order's state as it is now."""
         assert order
-        values, goods = facts.order_values(order), facts.goods(order)
+        values, goods = case.values(order), facts.goods(order)
         if order.status in {"unpaid", "paid"}:
             await case.change(order, {"status": "cancelled"}, "顾客在对话中确认取消订单")
             if order.paid_cents:
@@ -80,7 +80,7 @@ class ChangeAddress(Effect):
     async def do(self, case: Case, order: OrderView | None) -> None:
         """At once before it leaves, by the courier while it is on its way."""
         assert order
-        fields, values = delivery_in(case.answer("delivery")), facts.order_values(order)
+        fields, values = delivery_in(case.answer("delivery")), case.values(order)
         if order.status in {"unpaid", "paid"}:
             await case.change(order, dict(fields), "顾客在对话中确认修改收货信息")
             case.say(response="utter_address_changed", **values)

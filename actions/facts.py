@@ -8,14 +8,11 @@ from bot.crm.records import OrderView
 
 SHOP_TIME = ZoneInfo("Asia/Shanghai")
 STATUS = {
-    "unpaid": ("待付款", "waiting for payment"),
-    "paid": ("已付款，待发货", "paid, not yet shipped"),
-    "shipped": ("已发货，运输中", "shipped, on its way"),
-    "delivered": ("已签收", "delivered"),
-    "cancelled": ("已取消", "cancelled"),
-    "refunding": ("退款处理中", "being refunded"),
-    "refunded": ("已退款", "refunded"),
-}
+    "unpaid": "待付款", "paid": "已付款，待发货", "shipped": "已发货，运输中", "delivered": "已签收",
+    "cancelled": "已取消", "refunding": "退款处理中", "refunded": "已退款",
+}  # fmt: skip
+COURIERS = {"顺丰": "SF Express", "京东": "JD Logistics", "中通": "ZTO Express"}
+"""What couriers are called in English."""
 
 
 def money(cents: int) -> str:
@@ -38,16 +35,13 @@ def goods(order: OrderView, locale: str = "zh") -> str:
     return listed + ("…" if len(order.items) > 3 else "")
 
 
-def order_values(order: OrderView) -> dict[str, Any]:
+def order_values(order: OrderView, locale: str = "zh") -> dict[str, Any]:
     """What responses may say of an order that this conversation may know about."""
-    zh, en = STATUS[order.status]
     return {
         "number": order.number,
-        "goods": goods(order),
+        "goods": goods(order, locale),
         "paid": money(order.paid_cents),
         "total": money(order.total_cents),
-        "status_zh": zh,
-        "status_en": en,
-        "courier": order.courier or "",
+        "courier": COURIERS.get(order.courier or "", order.courier or "the courier") if locale == "en" else order.courier or "快递",
         "tracking_number": order.tracking_number or "",
     }

@@ -37,6 +37,8 @@ SMALL_TALK = frozenset({"greet", "thank", "bot_challenge", "ask_capabilities", "
 ANSWERS = frozenset({"inform", "affirm", "deny", house.FALLBACK})
 SURE = 0.6
 """From this confidence on, a message that does not answer the question is taken for what it seems to be."""
+SURE_OF_A_QUESTION = 0.4
+"""The same for a message that looks like a question: then it is hardly an answer."""
 MOST_MISSES = 3
 """So many answers in a row that are of no use, and a person is offered instead."""
 MOST_WRONG_TAILS = 3
@@ -241,7 +243,7 @@ class _Talk:
 
     @property
     def _sure(self) -> bool:
-        return self.confidence >= SURE
+        return self.confidence >= (SURE_OF_A_QUESTION if reading.asks(self.text) else SURE)
 
     def _named_order(self) -> str | None:
         """The order number in this very message."""

@@ -21,8 +21,8 @@ FORM_SLOTS = (
 )  # fmt: skip
 """What forms ask for; emptied whenever a form ends."""
 KNOWN = {
-    "order_number": "订单号", "product": "商品", "reason": "原因", "wish": "换成", "fault": "故障描述", "delivery": "新收货信息",
-    "address": "地址", "recipient": "收件人", "invoice_title": "抬头", "tax_number": "税号", "email": "邮箱", "message": "留言", "phone": "电话",
+    "order_number": "订单号", "product": "商品", "reason": "原因", "wish": "换成", "fault": "故障描述", "message": "留言", "phone": "电话",
+    "delivery": "新收货信息", "address": "地址", "recipient": "收件人", "invoice_title": "抬头", "tax_number": "税号", "email": "邮箱",
 }  # fmt: skip
 """What agents see of the answers, with their labels; `address` and `recipient` are parts of `delivery`."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, or_, select
+from sqlalchemy import Connection, Row, and_, bindparam, func, or_, select
 
 from bot.crm import tables
 from bot.crm.records import (
@@ -24,6 +24,23 @@ from bot.crm.records import (
 )
 
 URGENCIES = ("urgent", "high", "normal", "low")
+
+
+_RECENT_SCORES = (
+    select(tables.interactions.c.sentiment_score)
+    .where(
+        tables.interactions.c.conversation_id == bindparam("conversation"),
+        tables.interactions.c.turn_id
+        > func.coalesce(
+            select(func.max(tables.hand_offs.c.turn_id))
+            .where(tables.hand_offs.c.conversation_id == bindparam("conversation"))
+            .scalar_subquery(),
+            0,
+        ),
+    )
+    .order_by(tables.interactions.c.id.desc())
+    .limit(bindparam("limit"))
+)
 
 
 def conversation(c: Connection, conversation_id: str) -> ConversationView | None:
@@ -187,15 +204,8 @@ def interaction(c: Connection, turn_id: int) -> InteractionView | None:
 
 def recent_sentiments(c: Connection, conversation_id: str, limit: int) -> tuple[float, ...]:
     """The sentiment scores (−1…1) of a conversation's last messages, oldest first; those handed to a person before are not counted."""
-    table, hand_off = tables.interactions, tables.hand_offs
-    last = select(func.max(hand_off.c.turn_id)).where(hand_off.c.conversation_id == conversation_id).scalar_subquery()
-    rows = c.execute(
-        select(table.c.sentiment_score)
-        .where(table.c.conversation_id == conversation_id, table.c.turn_id > func.coalesce(last, 0))
-        .order_by(table.c.id.desc())
-        .limit(limit)
-    )
-    return tuple(rows.scalars())[::-1]
+    scores = c.execute(_RECENT_SCORES, {"conversation": conversation_id, "limit": limit}).scalars().all()
+    return tuple(reversed(scores))
 
 
 def recent_interactions(c: Connection, conversation_id: str, limit: int) -> list[InteractionView]:

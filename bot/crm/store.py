@@ -8,7 +8,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import Connection, Row, and_, delete, insert, or_, select, update
+from sqlalchemy import Connection, Row, Table, and_, bindparam, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from bot.conversation.outcome import HandOff, NewTicket, OrderChange, Sender, State, TurnOutcome
@@ -19,6 +19,23 @@ from bot.errors import BadInput, Conflict, NotFound
 RECENT_SCORES = 5
 """Earlier messages whose sentiment goes with a turn."""
 URGENCIES = ("urgent", "high", "normal", "low")
+
+
+# The statements of every turn are made once: SQLAlchemy takes longer to make one than SQLite to run it.
+_CONVERSATION = select(tables.conversations).where(tables.conversations.c.id == bindparam("id")).with_for_update()
+_KNOWN_MESSAGE = (
+    select(tables.messages, tables.turns.c.id.label("own_turn"))
+    .join(tables.turns, tables.turns.c.message_id == tables.messages.c.id)
+    .where(tables.messages.c.conversation_id == bindparam("conversation"), tables.messages.c.client_id == bindparam("client"))
+)
+_PENDING = (
+    select(tables.turns.c.id)
+    .where(tables.turns.c.conversation_id == bindparam("conversation"), tables.turns.c.status == "pending")
+    .limit(1)
+)
+_TURN = select(tables.turns.c.status, tables.turns.c.message_id).where(tables.turns.c.id == bindparam("id"))
+_DONE = update(tables.turns).where(tables.turns.c.id == bindparam("turn"))
+_CHANGED = update(tables.conversations).where(tables.conversations.c.id == bindparam("conversation"))
 
 
 def hash_of(secret: str) -> str:
@@ -52,13 +69,12 @@ def start_visit(
     token = token or secrets.token_urlsafe(32)
     conversation_id = uuid.uuid4().hex
     at = now()
-    c.execute(insert(tables.identities).values(customer_id=customer_id, kind="visitor", value_hash=hash_of(token), created_at=at))
-    c.execute(insert(tables.consents).values(customer_id=customer_id, purpose="chat", notice_version=notice_version, at=at))
-    c.execute(
-        insert(tables.conversations).values(
-            id=conversation_id, customer_id=customer_id, token_hash=hash_of(token), channel=channel, state="bot",
-            verified=shop_identity is not None, locale=locale, page=page, last_seq=0, read_seq=0, slots={}, created_at=at, updated_at=at,
-        )
+    _inserted(c, tables.identities, customer_id=customer_id, kind="visitor", value_hash=hash_of(token), created_at=at)
+    _inserted(c, tables.consents, customer_id=customer_id, purpose="chat", notice_version=notice_version, at=at)
+    _inserted(
+        c, tables.conversations,
+        id=conversation_id, customer_id=customer_id, token_hash=hash_of(token), channel=channel, state="bot",
+        verified=shop_identity is not None, locale=locale, page=page, last_seq=0, read_seq=0, slots={}, created_at=at, updated_at=at,
     )  # fmt: skip
     return Visit(conversation_id, customer_id, "bot", 0, token)
 
@@ -71,9 +87,8 @@ def resume_visit(
     A visitor who has signed in to the shop since takes the conversation along.
     """
     conversation = tables.conversations
-    row = c.execute(
-        _locked(c, select(conversation).where(conversation.c.token_hash == hash_of(token), conversation.c.channel == channel))
-    ).one_or_none()
+    wanted_one = select(conversation).where(conversation.c.token_hash == hash_of(token), conversation.c.channel == channel)
+    row = c.execute(wanted_one.with_for_update()).one_or_none()
     if row is None:
         return None
     customer_id = row.customer_id
@@ -104,7 +119,7 @@ def visit_of_sender(c: Connection, channel: str, sender: str, *, locale: str = "
 
 
 def _new_customer(c: Connection, *, verified: bool) -> int:
-    return _inserted(c, insert(tables.customers).values(verified=verified, created_at=now()))
+    return _inserted(c, tables.customers, verified=verified, created_at=now())
 
 
 def _shop_customer(c: Connection, shop_identity: str) -> int:
@@ -116,7 +131,7 @@ def _shop_customer(c: Connection, shop_identity: str) -> int:
     try:
         with c.begin_nested():
             customer_id = _new_customer(c, verified=True)
-            c.execute(insert(identity).values(customer_id=customer_id, kind="shop", value_hash=value_hash, created_at=now()))
+            _inserted(c, identity, customer_id=customer_id, kind="shop", value_hash=value_hash, created_at=now())
         return customer_id
     except IntegrityError:  # somebody else greeted with the same identity just now
         return int(
@@ -152,38 +167,29 @@ def accept_message(
     Raises:
         NotFound: there is no such conversation.
     """
-    conversation, message = tables.conversations, tables.messages
-    row = c.execute(_locked(c, select(conversation).where(conversation.c.id == conversation_id))).one_or_none()
+    row = c.execute(_CONVERSATION, {"id": conversation_id}).one_or_none()
     if row is None:
         raise NotFound("there is no such conversation")
-    known = c.execute(
-        select(message, tables.turns.c.id.label("own_turn"))
-        .join(tables.turns, tables.turns.c.message_id == message.c.id)
-        .where(message.c.conversation_id == conversation_id, message.c.client_id == client_id)
-    ).one_or_none()
+    known = c.execute(_KNOWN_MESSAGE, {"conversation": conversation_id, "client": client_id}).one_or_none()
     if known is not None:
         return Accepted(known.seq, known.own_turn, row.state, True, queries.message_view(known))
     at = now()
     state: State = "bot" if row.state == "closed" else row.state
     view = _append(c, row.id, row.last_seq + 1, "customer", text, at=at, client_id=client_id)
-    waiting = c.execute(
-        select(tables.turns.c.id).where(tables.turns.c.conversation_id == row.id, tables.turns.c.status == "pending").limit(1)
-    ).scalar()
-    turn_id = _inserted(
-        c, insert(tables.turns).values(conversation_id=row.id, message_id=view.id, status="pending", payload=payload, created_at=at)
-    )
+    waiting = c.execute(_PENDING, {"conversation": row.id}).scalar()
+    turn_id = _inserted(c, tables.turns, conversation_id=row.id, message_id=view.id, status="pending", payload=payload, created_at=at)
     changes: dict[str, Any] = {"last_seq": row.last_seq + 1, "state": state, "updated_at": at}
     free = row.lease_owner in {None, owner} or row.lease_until is None or row.lease_until < at
     takes = owner is not None and free and waiting is None
     if takes:
         changes |= {"lease_owner": owner, "lease_until": at + timedelta(seconds=lease_seconds)}
-    c.execute(update(conversation).where(conversation.c.id == row.id).values(**changes))
+    c.execute(_CHANGED, {"conversation": row.id, **changes})
     turn = None
     if takes:
         turn = PendingTurn(
             turn_id, row.id, row.customer_id, text, payload, state, row.locale, row.verified, row.tracker_turn_id,
             queries.recent_sentiments(c, row.id, RECENT_SCORES),
-        )  # fmt: skip
+    )  # fmt: skip
     return Accepted(view.message.seq, turn_id, state, False, view.message, turn)
 
 
@@ -199,9 +205,7 @@ def claim_turns(c: Connection, owner: str, *, lease_seconds: float = 30.0, limit
         )
         .limit(limit)
     )
-    if c.dialect.name == "postgresql":
-        waiting = waiting.with_for_update(skip_locked=True)
-    found = c.execute(waiting).scalars().all()
+    found = c.execute(waiting.with_for_update(skip_locked=True)).scalars().all()
     if not found:
         return []
     c.execute(
@@ -238,9 +242,8 @@ def finish_turn(c: Connection, outcome: TurnOutcome, *, owner: str | None, lease
     Raises:
         Conflict: an order changed meanwhile, so that what was confirmed is not possible any more.
     """
-    conversation, turn = tables.conversations, tables.turns
-    row = c.execute(_locked(c, select(conversation).where(conversation.c.id == outcome.conversation_id))).one()
-    status, message_id = c.execute(select(turn.c.status, turn.c.message_id).where(turn.c.id == outcome.turn_id)).one()
+    row = c.execute(_CONVERSATION, {"id": outcome.conversation_id}).one()
+    status, message_id = c.execute(_TURN, {"id": outcome.turn_id}).one()
     if status == "done" or (owner is not None and row.lease_owner != owner):
         return Finished(outcome.turn_id, row.id, row.state, None, discarded=True)
     if owner is not None and (outcome.mode == "reply") != (row.state == "bot"):
@@ -257,16 +260,16 @@ def finish_turn(c: Connection, outcome: TurnOutcome, *, owner: str | None, lease
     changes |= _write_effects(c, row, outcome.turn_id, outcome.tickets, outcome.order_changes, outcome.hand_off, at)
     if outcome.mode == "reply" and outcome.error is None:
         changes |= {"tracker_turn_id": outcome.turn_id, "slots": outcome.slots, "active_loop": outcome.active_loop}
-        c.execute(insert(tables.tracker_turns).values(turn_id=outcome.turn_id, conversation_id=row.id, events=list(outcome.tracker_events)))
-    c.execute(update(turn).where(turn.c.id == outcome.turn_id).values(status="done", done_at=at, error=outcome.error))
-    next_id = c.execute(select(turn.c.id).where(turn.c.conversation_id == row.id, turn.c.status == "pending").limit(1)).scalar()
+        _inserted(c, tables.tracker_turns, turn_id=outcome.turn_id, conversation_id=row.id, events=list(outcome.tracker_events))
+    c.execute(_DONE, {"turn": outcome.turn_id, "status": "done", "done_at": at, "error": outcome.error})
+    next_id = c.execute(_PENDING, {"conversation": row.id}).scalar()
     if owner is not None:
         changes |= (
             {"lease_owner": owner, "lease_until": at + timedelta(seconds=lease_seconds)}
             if next_id
             else {"lease_owner": None, "lease_until": None}
         )
-    c.execute(update(conversation).where(conversation.c.id == row.id).values(**changes))
+    c.execute(_CHANGED, {"conversation": row.id, **changes})
     state: State = changes.get("state", row.state)
     return Finished(
         outcome.turn_id,
@@ -288,7 +291,7 @@ def apply_effects(
 ) -> None:
     """Write what an action made outside a turn of ours (a separate Rasa server's)."""
     conversation = tables.conversations
-    row = c.execute(_locked(c, select(conversation).where(conversation.c.id == conversation_id))).one()
+    row = c.execute(_CONVERSATION, {"id": conversation_id}).one()
     changes = _write_effects(c, row, None, tickets, order_changes, hand_off, now())
     if changes:
         c.execute(update(conversation).where(conversation.c.id == conversation_id).values(**changes))
@@ -296,16 +299,15 @@ def apply_effects(
 
 def _write_interaction(c: Connection, outcome: TurnOutcome, row: Row[Any], message_id: int, at: datetime) -> None:
     seen = outcome.interaction
-    c.execute(
-        insert(tables.interactions).values(
-            turn_id=outcome.turn_id, message_id=message_id, conversation_id=row.id, customer_id=row.customer_id, mode=outcome.mode,
-            intent=seen.intent, intent_confidence=seen.intent_confidence, fallback=seen.fallback, queue=seen.queue,
-            queue_confidence=seen.queue_confidence, queue_scores={name: round(score, 4) for name, score in seen.queue_scores.items()},
-            queue_evidence=[asdict(evidence) for evidence in seen.queue_evidence], sentiment=seen.sentiment,
-            sentiment_score=seen.sentiment_score, sentiment_evidence=[asdict(evidence) for evidence in seen.sentiment_evidence],
-            escalate=seen.escalate, reasons=[asdict(reason) for reason in seen.reasons], model_versions=seen.model_versions,
-            milliseconds=seen.milliseconds, at=at,
-        )
+    _inserted(
+        c, tables.interactions,
+        turn_id=outcome.turn_id, message_id=message_id, conversation_id=row.id, customer_id=row.customer_id, mode=outcome.mode,
+        intent=seen.intent, intent_confidence=seen.intent_confidence, fallback=seen.fallback, queue=seen.queue,
+        queue_confidence=seen.queue_confidence, queue_scores={name: round(score, 4) for name, score in seen.queue_scores.items()},
+        queue_evidence=[asdict(evidence) for evidence in seen.queue_evidence], sentiment=seen.sentiment,
+        sentiment_score=seen.sentiment_score, sentiment_evidence=[asdict(evidence) for evidence in seen.sentiment_evidence],
+        escalate=seen.escalate, reasons=[asdict(reason) for reason in seen.reasons], model_versions=seen.model_versions,
+        milliseconds=seen.milliseconds, at=at,
     )  # fmt: skip
 
 
@@ -328,11 +330,9 @@ def _write_effects(
     subject = "；".join(reason.zh for reason in hand_off.reasons) or "转人工"
     ticket_id = _open_ticket(c, row, turn_id, NewTicket(hand_off.queue, "hand_off", subject[:200], hand_off.summary, hand_off.priority), at)
     hand_off_id = _inserted(
-        c,
-        insert(tables.hand_offs).values(
-            conversation_id=row.id, ticket_id=ticket_id, turn_id=turn_id, queue=hand_off.queue, priority=hand_off.priority,
-            reasons=[asdict(reason) for reason in hand_off.reasons], summary=hand_off.summary, created_at=at,
-        ),
+        c, tables.hand_offs,
+        conversation_id=row.id, ticket_id=ticket_id, turn_id=turn_id, queue=hand_off.queue, priority=hand_off.priority,
+        reasons=[asdict(reason) for reason in hand_off.reasons], summary=hand_off.summary, created_at=at,
     )  # fmt: skip
     _tell(
         c,
@@ -352,12 +352,10 @@ def _write_effects(
 
 def _open_ticket(c: Connection, row: Row[Any], turn_id: int | None, ticket: NewTicket, at: datetime) -> int:
     ticket_id = _inserted(
-        c,
-        insert(tables.tickets).values(
-            conversation_id=row.id, customer_id=row.customer_id, turn_id=turn_id, queue=ticket.queue, kind=ticket.kind,
-            subject=ticket.subject, summary=ticket.summary, priority=ticket.priority, status="open", order_number=ticket.order_number,
-            fields=ticket.fields, created_at=at,
-        ),
+        c, tables.tickets,
+        conversation_id=row.id, customer_id=row.customer_id, turn_id=turn_id, queue=ticket.queue, kind=ticket.kind,
+        subject=ticket.subject, summary=ticket.summary, priority=ticket.priority, status="open", order_number=ticket.order_number,
+        fields=ticket.fields, created_at=at,
     )  # fmt: skip
     _tell(
         c,
@@ -380,11 +378,7 @@ def _change_order(c: Connection, conversation_id: str, change: OrderChange, at: 
     ).scalar()
     if order_id is None:
         raise Conflict("the order has moved on meanwhile and cannot be changed any more")
-    c.execute(
-        insert(tables.order_changes).values(
-            order_id=order_id, conversation_id=conversation_id, fields=change.fields, note=change.note, at=at
-        )
-    )
+    _inserted(c, tables.order_changes, order_id=order_id, conversation_id=conversation_id, fields=change.fields, note=change.note, at=at)
 
 
 # What customers do beside messages
@@ -436,20 +430,17 @@ def record_feedback(c: Connection, conversation_id: str, seq: int, value: Litera
         BadInput: the message is not one of the assistant's.
     """
     message = tables.messages
-    message_id = c.execute(
-        _locked(
-            c, select(message.c.id).where(message.c.conversation_id == conversation_id, message.c.seq == seq, message.c.sender == "bot")
-        )
-    ).scalar()
+    wanted = select(message.c.id).where(message.c.conversation_id == conversation_id, message.c.seq == seq, message.c.sender == "bot")
+    message_id = c.execute(wanted.with_for_update()).scalar()
     if message_id is None:
         raise BadInput(f"message {seq} is not one of the assistant's")
     c.execute(delete(tables.feedback).where(tables.feedback.c.message_id == message_id))
-    c.execute(insert(tables.feedback).values(message_id=message_id, value=value, at=now()))
+    _inserted(c, tables.feedback, message_id=message_id, value=value, at=now())
 
 
 def record_rating(c: Connection, conversation_id: str, score: int, comment: str) -> None:
     """How the customer found the conversation, 1…5."""
-    c.execute(insert(tables.ratings).values(conversation_id=conversation_id, score=score, comment=comment, at=now()))
+    _inserted(c, tables.ratings, conversation_id=conversation_id, score=score, comment=comment, at=now())
 
 
 # Users
@@ -463,7 +454,7 @@ def add_user(c: Connection, name: str, role: Role, password_hash: str) -> User:
     """
     try:
         with c.begin_nested():
-            user_id = _inserted(c, insert(tables.users).values(name=name, role=role, password_hash=password_hash, created_at=now()))
+            user_id = _inserted(c, tables.users, name=name, role=role, password_hash=password_hash, created_at=now())
     except IntegrityError:
         raise Conflict(f"there is a user {name!r} already") from None
     return User(user_id, name, role, password_hash)
@@ -483,10 +474,8 @@ def create_session(c: Connection, user_id: int, *, lifetime: timedelta) -> tuple
     """Sign a user in; returns the session token, which is not kept, and the CSRF token. Sessions that are over go."""
     token, csrf_token, at = secrets.token_urlsafe(32), secrets.token_urlsafe(32), now()
     c.execute(delete(tables.sessions).where(tables.sessions.c.expires_at < at))
-    c.execute(
-        insert(tables.sessions).values(
-            token_hash=hash_of(token), user_id=user_id, csrf_token=csrf_token, created_at=at, expires_at=at + lifetime
-        )
+    _inserted(
+        c, tables.sessions, token_hash=hash_of(token), user_id=user_id, csrf_token=csrf_token, created_at=at, expires_at=at + lifetime
     )
     return token, csrf_token
 
@@ -500,7 +489,7 @@ def delete_session(c: Connection, token: str) -> None:
 
 
 def _tell(c: Connection, key: str, kind: str, payload: dict[str, Any], at: datetime) -> None:
-    c.execute(insert(tables.outbox).values(key=key, kind=kind, payload=payload, attempts=0, due_at=at, created_at=at))
+    _inserted(c, tables.outbox, key=key, kind=kind, payload=payload, attempts=0, due_at=at, created_at=at)
 
 
 def claim_outbox(c: Connection, *, limit: int = 20, retry_seconds: float = 60.0) -> list[OutboxItem]:
@@ -508,9 +497,8 @@ def claim_outbox(c: Connection, *, limit: int = 20, retry_seconds: float = 60.0)
     box = tables.outbox
     at = now()
     due = select(box).where(box.c.sent_at.is_(None), box.c.due_at <= at).order_by(box.c.due_at).limit(limit)
-    if c.dialect.name == "postgresql":
-        due = due.with_for_update(skip_locked=True)
-    items = [OutboxItem(row.id, row.key, row.kind, row.payload, row.attempts + 1) for row in c.execute(due)]
+    rows = c.execute(due.with_for_update(skip_locked=True)).all()
+    items = [OutboxItem(row.id, row.key, row.kind, row.payload, row.attempts + 1) for row in rows]
     for item in items:
         later = at + timedelta(seconds=min(retry_seconds * 2 ** (item.attempts - 1), 86_400))
         c.execute(update(box).where(box.c.id == item.id).values(attempts=item.attempts, due_at=later))
@@ -543,27 +531,14 @@ def _append(
     turn_id: int | None = None,
 ) -> _Appended:
     message_id = _inserted(
-        c,
-        insert(tables.messages).values(
-            conversation_id=conversation_id,
-            seq=seq,
-            sender=sender,
-            text=text,
-            buttons=buttons or [],
-            client_id=client_id,
-            turn_id=turn_id,
-            at=at,
-        ),
-    )
+        c, tables.messages, conversation_id=conversation_id, seq=seq, sender=sender, text=text, buttons=buttons or [],
+        client_id=client_id, turn_id=turn_id, at=at,
+    )  # fmt: skip
     return _Appended(message_id, MessageView(seq, sender, None, text, tuple(buttons or ()), client_id, at))
 
 
-def _inserted(c: Connection, statement: Any) -> int:
-    key = c.execute(statement).inserted_primary_key
-    assert key is not None
-    return int(key[0])
-
-
-def _locked(c: Connection, statement: Any) -> Any:
-    """On PostgreSQL the row is locked until the transaction ends; on SQLite the whole store is."""
-    return statement.with_for_update() if c.dialect.name == "postgresql" else statement
+def _inserted(c: Connection, table: Table, **values: Any) -> int:
+    """Insert a row; returns its key when that is a number the database gave."""
+    # Values go as parameters: statements with values in them are taken apart and put together at every call.
+    key = c.execute(insert(table), values).inserted_primary_key
+    return key[0] if key else 0

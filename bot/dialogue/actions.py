@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import cache
 from itertools import islice
 from typing import Any
@@ -12,6 +12,7 @@ import rasa.core.actions.forms
 from rasa.core.actions.action import ActionExecutionRejection, RemoteAction
 from rasa.core.channels.channel import OutputChannel
 from rasa.core.nlg import NaturalLanguageGenerator
+from rasa.shared.core.constants import ACTION_VALIDATE_SLOT_MAPPINGS
 from rasa.shared.core.domain import Domain
 from rasa.shared.core.events import Event
 from rasa.shared.core.trackers import DialogueStateTracker
@@ -63,6 +64,8 @@ class InProcessAction(RemoteAction):
             if turn := current_turn.get():
                 turn.failures.append(f"{self.name()}: {type(error).__name__}")
             raise
+        if self.name() == ACTION_VALIDATE_SLOT_MAPPINGS:
+            events = _changes(events or [], tracker)
         said = await self._utter_responses(dispatcher.messages, output_channel, nlg, tracker)
         return [*said, *(_event(parameters) for parameters in events or [])]
 
@@ -72,6 +75,11 @@ def actions_in_process() -> EndpointConfig:
     rasa.core.actions.action.RemoteAction = InProcessAction
     rasa.core.actions.forms.RemoteAction = InProcessAction
     return EndpointConfig("in-process")
+
+
+def _changes(events: Iterable[dict[str, Any]], tracker: DialogueStateTracker) -> list[dict[str, Any]]:
+    """Triage sets the same slots at every message; those that stay as they are need no event, and every event costs in all later turns."""
+    return [event for event in events if event["event"] != "slot" or tracker.get_slot(event["name"]) != event["value"]]
 
 
 def _as_sdk(tracker: DialogueStateTracker) -> Tracker:

@@ -18,9 +18,9 @@ from rasa.shared.core.trackers import DialogueStateTracker
 from bot.crm.records import TrackerRecord
 from bot.dialogue.turn import current_turn
 
-KEPT_TURNS = 3
+KEPT_TURNS = 2
 """Customer messages in a fresh window: what forms and memoized stories look back on."""
-MOST_TURNS = 6
+MOST_TURNS = 4
 """A live window that has grown to more is cut back to KEPT_TURNS."""
 
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 from bot.conversation.escalation import Policy, Situation, decide
 from bot.conversation.outcome import Evidence, Interaction, Sentiment
 from bot.learning.cards import TrainedModel
-from bot.learning.classifier import Prediction
+from bot.learning.classifier import Prediction, Weight
 
 FALLBACK = "nlu_fallback"
 ASKS_FOR_A_PERSON = "request_human"
@@ -44,13 +44,15 @@ class Triage:
         self, text: str, understood: Understanding, *, earlier_scores: tuple[float, ...] = (), failures: int = 0, milliseconds: float = 0.0
     ) -> Interaction:
         """One message, with the words that decided."""
-        queue, feeling = self.tickets.classify([text])[0], self.sentiment.classify([text])[0]
-        return self._interaction(text, understood, queue, feeling, earlier_scores, failures, milliseconds, explain=True)
+        queue, queue_weights = self.tickets.classify_and_explain(text)
+        feeling, feeling_weights = self.sentiment.classify_and_explain(text)
+        weights = queue_weights, feeling_weights
+        return self._interaction(text, understood, queue, feeling, weights, earlier_scores, failures, milliseconds)
 
     def assess_all(self, texts: Sequence[str], understood: Sequence[Understanding]) -> list[Interaction]:
         """Many unconnected messages in one batch, without the words that decided."""
         queues, feelings = self.tickets.classify(texts), self.sentiment.classify(texts)
-        return [self._interaction(*message, (), 0, 0.0, explain=False) for message in zip(texts, understood, queues, feelings, strict=True)]
+        return [self._interaction(*message, ((), ()), (), 0, 0.0) for message in zip(texts, understood, queues, feelings, strict=True)]
 
     def _interaction(
         self,
@@ -58,11 +60,10 @@ class Triage:
         understood: Understanding,
         queue: Prediction,
         feeling: Prediction,
+        weights: tuple[Sequence[Weight], Sequence[Weight]],
         earlier_scores: tuple[float, ...],
         failures: int,
         milliseconds: float,
-        *,
-        explain: bool,
     ) -> Interaction:
         score = feeling.scores["positive"] - feeling.scores["negative"]
         sentiment = cast(Sentiment, feeling.label)
@@ -77,10 +78,10 @@ class Triage:
             queue=queue.label,
             queue_confidence=queue.confidence,
             queue_scores=queue.scores,
-            queue_evidence=_evidence(self.tickets, text, queue.label) if explain else (),
+            queue_evidence=_evidence(weights[0]),
             sentiment=sentiment,
             sentiment_score=score,
-            sentiment_evidence=_evidence(self.sentiment, text, feeling.label) if explain else (),
+            sentiment_evidence=_evidence(weights[1]),
             escalate=decision.escalate,
             reasons=decision.reasons,
             model_versions={"assistant": self.assistant_version, "tickets": self.tickets.version, "sentiment": self.sentiment.version},
@@ -88,5 +89,5 @@ class Triage:
         )
 
 
-def _evidence(model: TrainedModel, text: str, label: str) -> tuple[Evidence, ...]:
-    return tuple(Evidence(term, weight) for term, weight in model.explain(text, label))
+def _evidence(weights: Sequence[Weight]) -> tuple[Evidence, ...]:
+    return tuple(Evidence(*weight) for weight in weights)

@@ -59,9 +59,9 @@ class TrainedModel:
         """Label, confidence and scores of each text."""
         return self.classifier.classify(texts)
 
-    def explain(self, text: str, label: str) -> list[Weight]:
-        """The terms that spoke most for the label."""
-        return self.classifier.explain(text, label)
+    def classify_and_explain(self, text: str) -> tuple[Prediction, list[Weight]]:
+        """One text, with the terms that spoke most for its label."""
+        return self.classifier.classify_and_explain(text)
 
 
 def packages() -> dict[str, str]:

@@ -5,6 +5,8 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
@@ -71,8 +73,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict_proba(self, X: Sequence[str]) -> NDArray[np.float64]:  # noqa: N803
         """Probabilities, one row per text, one column per label of `classes_`."""
-        probabilities: NDArray[np.float64] = self.model_.predict_proba(self.vectorizer_.transform(X))
-        return probabilities
+        return self._softmax(self.vectorizer_.transform(X))
 
     def predict(self, X: Sequence[str]) -> NDArray[Any]:  # noqa: N803
         """The most probable label of each text."""
@@ -89,19 +90,17 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             for row in self.predict_proba(texts)
         ]
 
-    def explain(self, text: str, label: str, limit: int = 5) -> list[Weight]:
-        """The terms of the text that spoke most for a label, strongest first: TF-IDF weight times the label's coefficient.
+    def classify_and_explain(self, text: str, limit: int = 5) -> tuple[Prediction, list[Weight]]:
+        """One text: its label, and the terms that spoke most for it, strongest first (TF-IDF weight times the label's coefficient).
 
-        Words and pairs come as they are read, n-grams inside a reported longer term are left out; only positive weights.
+        Terms come as they are read, those within or around a reported one are left out; only positive weights.
         """
         row = self.vectorizer_.transform([text])
-        if row.nnz == 0:
-            return []
-        coefficients = self.model_.coef_
-        index = int(np.flatnonzero(self.classes_ == label)[0])
-        if coefficients.shape[0] == 1:  # two labels share one row of weights
-            coefficients = np.vstack([-coefficients[0], coefficients[0]])
-        contributions = row.data * coefficients[index][row.indices]
+        probabilities = self._softmax(row)[0]
+        best = int(probabilities.argmax())
+        labels = self.classes_.tolist()
+        prediction = Prediction(labels[best], float(probabilities[best]), dict(zip(labels, probabilities.tolist(), strict=True)))
+        contributions = row.data * self._weights[row.indices, best]
         names = self._names
         found: list[Weight] = []
         for position in np.argsort(-contributions):
@@ -111,10 +110,35 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             term = names[row.indices[position]][2:].strip("^$ ")
             if term and not any(term in other.term or other.term in term for other in found):
                 found.append(Weight(term, round(weight, 4)))
-        return found
+        return prediction, found
+
+    def _softmax(self, weighed: csr_matrix) -> NDArray[np.float64]:
+        """As `LogisticRegression.predict_proba`, which copies all its coefficients at every call."""
+        decision: NDArray[np.float64] = weighed @ self._weights + self._intercepts
+        probabilities: NDArray[np.float64] = softmax(decision, axis=1)
+        return probabilities
+
+    @property
+    def _weights(self) -> NDArray[np.float64]:
+        """Coefficients, one row per term, one column per label."""
+        if not hasattr(self, "_weights_by_term"):
+            coefficients = self.model_.coef_
+            if len(self.classes_) == 2:  # two labels share one row of coefficients
+                coefficients = np.vstack([np.zeros_like(coefficients[0]), coefficients[0]])
+            self._weights_by_term: NDArray[np.float64] = np.ascontiguousarray(coefficients.T)
+        return self._weights_by_term
+
+    @property
+    def _intercepts(self) -> NDArray[np.float64]:
+        intercepts: NDArray[np.float64] = self.model_.intercept_
+        return np.array([0.0, intercepts[0]]) if len(self.classes_) == 2 else intercepts
 
     @property
     def _names(self) -> NDArray[Any]:
         if not hasattr(self, "_term_names"):
             self._term_names: NDArray[Any] = self.vectorizer_.get_feature_names_out()
         return self._term_names
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is kept of a trained classifier; the rest is made again when needed."""
+        return {name: value for name, value in super().__getstate__().items() if name not in {"_weights_by_term", "_term_names"}}
