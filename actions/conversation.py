@@ -3,7 +3,7 @@
 from typing import Any
 
 from rasa_sdk import Action, Tracker
-from rasa_sdk.events import ActionExecuted, ActiveLoop, EventType, SessionStarted
+from rasa_sdk.events import ActionExecuted, ActiveLoop, EventType, FollowupAction, SessionStarted
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions import house
@@ -81,7 +81,8 @@ class Fallback(Action):
             locale = house.locale_of(tracker)
             buttons = [{"title": TITLES[name][locale], "payload": f"/{name}"} for name in guesses(tracker.latest_message or {})]
             dispatcher.utter_message(response="utter_which" if buttons else "utter_rephrase", buttons=buttons)
-        return []
+        # Where no rule led here, none leads on: Rasa would predict the fallback again.
+        return [FollowupAction("action_listen")]
 
 
 class HandOff(Action):

@@ -255,7 +255,8 @@ class _Talk:
 
     def _something_else(self) -> None:
         """The message does not answer the question: leaving, another matter, a question in between, or of no use."""
-        cancelling = self.form.form == "cancel_order_form" and reading.plain(self.text) == "取消"
+        # Where an order is to be cancelled, "cancel" alone may mean either; only a clear yes or no counts.
+        cancelling = self.form.form == "cancel_order_form" and ("取消" in self.text or "cancel" in self.text.lower())
         if (self.intent == "deny" and self._sure) or (reading.leaves(self.text) and not cancelling):
             self._leave()
         if not self._sure or self.intent in ANSWERS:

@@ -3,6 +3,8 @@
 import re
 import unicodedata
 
+LONGEST = 1000
+"""More characters than this are no answer to a question."""
 _GAP = r"[\s\-_.·]*"
 _ORDER = re.compile(rf"(?<!\d)(?:\d{_GAP}){{11}}\d(?!{_GAP}\d)")
 _PHONE = re.compile(rf"(?<!\d)(?:\+?86{_GAP})?(1[3-9](?:{_GAP}\d){{9}})(?!\d)")
@@ -61,7 +63,7 @@ _YES = re.compile(
     r"|ok|okay|yes|yep|yeah|sure|correct|confirm|go ahead)[啊呀吧呢哦的了]*"
 )
 _NO = re.compile(
-    r"不(?:用|要|必|需要|对|是|行|办|了|想).{0,8}|没有?|跳过|无|先不.{0,6}|别.{0,6}|no|nope|not? (?:thanks|now|needed)|skip|none|n/a",
+    r"不(?:用|要|必|需要|对|是|行|办|了|想|取消).{0,8}|没有?|跳过|无|先不.{0,6}|别.{0,6}|no|nope|not? (?:thanks|now|needed)|skip|none|n/a",
     re.IGNORECASE,
 )
 _LEAVE = re.compile(
@@ -118,5 +120,5 @@ def title_type_in(text: str) -> str | None:
 
 def words_in(text: str) -> str | None:
     """The text itself when it holds at least one letter and not more than a short statement."""
-    said = plain(text)
-    return said if any(map(str.isalpha, said)) and len(said) <= 1000 else None
+    said = text.strip()
+    return said if any(map(str.isalpha, said)) and len(said) <= LONGEST else None

@@ -129,7 +129,9 @@ class Client:
                 if all(frame.get(name) == value for name, value in wanted.items()):
                     return frame
 
-    async def hello(self, token: str | None = None, *, cursor: int = 0, consent: bool = True, locale: str = "zh-CN", identity: str | None = None) -> dict[str, Any]:
+    async def hello(
+        self, token: str | None = None, *, cursor: int = 0, consent: bool = True, locale: str = "zh-CN", identity: str | None = None
+    ) -> dict[str, Any]:
         await self.send(type="hello", token=token, consent=consent, identity=identity, cursor=cursor, locale=locale, page="http://shop/")
         welcome = await self.until(type="welcome")
         self.token, self.conversation = welcome["token"], welcome["conversation"]

@@ -20,7 +20,7 @@ from bot.dialogue.turn import current_turn
 
 KEPT_TURNS = 2
 """Customer messages in a fresh window: what forms and memoized stories look back on."""
-MOST_TURNS = 4
+MOST_TURNS = 3
 """A live window that has grown to more is cut back to KEPT_TURNS."""
 
 
