@@ -204,6 +204,8 @@ class _Talk:
         value = self._named_order() if asked == "order_number" else STRICT[asked](self.text)
         if value is None and asked in self.form.optional and (reading.means_no(self.text) or (self.intent == "deny" and self._sure)):
             value = reading.SKIPPED
+        if value is None and asked == "phone_tail" and self._named_order():
+            return  # the order once more, or another one
         if value is None:
             self._something_else()
         elif asked == "phone_tail":
@@ -224,6 +226,8 @@ class _Talk:
             or (asked != "message" and reading.asks(self.text))
         ):
             self._something_else()
+        elif asked not in {"message", "fault"} and reading.plain(self.text).endswith("?"):
+            self._miss("utter_invalid_answer")  # a question that was not understood is no answer either
         elif (said := reading.words_in(self.text)) is not None:
             self._accept(asked, said)
         elif not self.chosen:
@@ -257,7 +261,9 @@ class _Talk:
         """The message does not answer the question: leaving, another matter, a question in between, or of no use."""
         # Where an order is to be cancelled, "cancel" alone may mean either; only a clear yes or no counts.
         cancelling = self.form.form == "cancel_order_form" and ("取消" in self.text or "cancel" in self.text.lower())
-        if (self.intent == "deny" and self._sure) or (reading.leaves(self.text) and not cancelling):
+        other = OPENS.get(self.intent)
+        turns = self._sure and other not in {None, self.form.form} and self.intent not in {*self.form.explains, *self._grounds}
+        if not turns and ((self.intent == "deny" and self._sure) or (reading.leaves(self.text) and not cancelling)):
             self._leave()
         if not self._sure or self.intent in ANSWERS:
             self._miss(f"utter_invalid_{self.asked}")
@@ -265,17 +271,20 @@ class _Talk:
         if self.intent == "goodbye":
             self.say(response="utter_goodbye")
             raise Closed
-        if self.intent in GROUNDS and "reason" in self.form.questions(self.answers, None):
+        if self.intent in self._grounds:
             self.answers["reason"] = self.answers["reason"] or reading.words_in(self.text)
             return
         explanation = self.form.explains.get(self.intent, f"utter_{self.intent}")
-        other = OPENS.get(self.intent)
-        if other and other != self.form.form and self.intent not in self.form.explains:
-            raise Closed(other, keep=("order_number",))
+        if turns:
+            raise Closed(str(other), keep=("order_number",))
         if (other and not reading.asks(self.text)) or explanation not in self.responses:
             self._miss(f"utter_invalid_{self.asked}")
         else:
             self.say(response="utter_one_at_a_time" if self._offers(explanation) else explanation)
+
+    @property
+    def _grounds(self) -> frozenset[str]:
+        return GROUNDS if "reason" in self.form.questions(self.answers, None) else frozenset()
 
     def _offers(self, response: str) -> bool:
         """Whether a response asks for yes or no, which would be taken for an answer to the form."""

@@ -133,6 +133,25 @@ async def test_turning_to_another_form_instead_of_giving_a_reason(chat: Chat) ->
     assert chat.form == "exchange_form"
 
 
+async def test_leaving_for_another_matter_in_one_breath(chat: Chat) -> None:
+    await chat.open("track_order_form", "查物流", "track_order")
+    assert await chat.say("算了，我要取消订单", "cancel_order") == ["utter_ask_order"]
+    assert chat.form == "cancel_order_form"
+
+
+async def test_a_question_that_is_not_understood_is_no_reason(chat: Chat) -> None:
+    await chat.open("return_form", f"退货 {SHIPPED}", "request_return")
+    await chat.say("5678")
+    assert await chat.say("who pays for that?", "nlu_fallback", 0.3) == ["utter_invalid_answer"]
+    assert chat.asked == "reason"
+
+
+async def test_the_order_number_again_is_no_wrong_phone_number(chat: Chat) -> None:
+    await chat.open("track_order_form", f"查物流 {SHIPPED}", "track_order")
+    assert await chat.say(SHIPPED) == []
+    assert await chat.say("5678") == ["utter_status_shipped"]
+
+
 async def test_grounds_given_early_are_kept(chat: Chat) -> None:
     await chat.open("refund_form", "退款", "request_refund")
     await chat.say("到手就碎了一个角", "damaged_item")
