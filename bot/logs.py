@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import warnings
 
 import structlog
 
@@ -33,5 +34,7 @@ def configure_logs(log_format: str) -> None:
         )
     )
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    warnings.filterwarnings("ignore", module=r"rasa\.")
+    warnings.filterwarnings("ignore", category=DeprecationWarning)
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -1,7 +1,10 @@
 """Trains and publishes the models: the ticket classifier, the sentiment model and the assistant."""
 
 import hashlib
+import io
 import os
+import warnings
+from contextlib import redirect_stdout
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -55,6 +58,7 @@ def _fit(kind: str, examples: Examples, files: list[Path], models: Path) -> Card
 
 def _train_assistant(project: Path, models: Path) -> Card:
     os.environ["RASA_TELEMETRY_ENABLED"] = "false"
+    os.environ["LOG_LEVEL"] = "ERROR"  # no progress bars of its own
     from rasa.api import train as rasa_train
 
     files = [
@@ -64,14 +68,16 @@ def _train_assistant(project: Path, models: Path) -> Card:
     ]
     intents = read_intents(project / "data" / "nlu")
     at = datetime.now(UTC)
-    trained = rasa_train(
-        domain=str(project / "domain.yml"),
-        config=str(project / "config.yml"),
-        training_files=[str(project / part) for part in ASSISTANT_PARTS if (project / part).is_dir()],
-        output=str(models),
-        fixed_model_name=f"assistant-{at:%Y%m%d-%H%M%S}",
-        force_training=True,
-    )
+    with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")  # Rasa warns of entity extractors and lookup tables that are used as they are meant to be
+        trained = rasa_train(
+            domain=str(project / "domain.yml"),
+            config=str(project / "config.yml"),
+            training_files=[str(project / part) for part in ASSISTANT_PARTS if (project / part).is_dir()],
+            output=str(models),
+            fixed_model_name=f"assistant-{at:%Y%m%d-%H%M%S}",
+            force_training=True,
+        )
     if trained.model is None:
         raise DataError("Rasa could not train the assistant; `make check` says what is wrong with its data")
     archive = Path(trained.model)

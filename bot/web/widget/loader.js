@@ -56,7 +56,7 @@
 
   function draw() {
     const count = unread > 99 ? "99+" : unread;
-    path.setAttribute("d", open ? "m6 9 6 6 6-6" : "M12 3.500a8.5 8.5 0 0 0-7.3 12.800L3.5 20.500l4.2-1.200A8.5 8.5 0 1 0 12 3.500M8.5 12h.1M12 12h.1M15.5 12h.1");
+    path.setAttribute("d", open ? "m6 9 6 6 6-6" : "M12 3.5a8.5 8.5 0 0 0-7.3 12.8L3.5 20.5l4.2-1.2A8.5 8.5 0 1 0 12 3.5M8.5 12h.1M12 12h.1M15.5 12h.1");
     badge.hidden = open || !unread;
     badge.textContent = count;
     button.className = open ? "open" : "";
