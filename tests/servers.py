@@ -113,7 +113,8 @@ class Client:
         await self.socket.send_str(json.dumps(frame))
 
     async def receive(self, timeout: float = 30.0) -> dict[str, Any]:
-        message = await self.socket.receive(timeout)
+        async with asyncio.timeout(timeout):
+            message = await self.socket.receive()
         if message.type is not aiohttp.WSMsgType.TEXT:
             raise ConnectionError(f"the connection ended: {message.type.name} {message.data}")
         frame: dict[str, Any] = json.loads(message.data)

@@ -1,6 +1,7 @@
 """The chat socket of the widget: `GET /chat/ws`. The protocol is in docs/protocol.md."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar, Literal
@@ -67,8 +68,6 @@ class Chat:
                     await self._send(error_frame(BadInput("frames are text"), None))
                 if self.conversation_id and delivering is None:
                     delivering = asyncio.create_task(self._deliver())
-        except ConnectionError:
-            pass
         finally:
             if self.conversation_id:
                 self._hub.remove(self)
@@ -241,8 +240,6 @@ class Chat:
                 await self._tell_news()
             except ZhikeError as error:
                 log.error("cannot deliver", conversation=self.conversation_id, error=str(error))
-            except ConnectionError:
-                return
 
     async def _tell_news(self) -> None:
         while True:
@@ -279,5 +276,6 @@ class Chat:
         self._last_background = asyncio.ensure_future(work)
 
     async def _send(self, frame: dict[str, Any]) -> None:
-        if not self._socket.closed:
+        # A client that has gone does not hear this any more; what it sent before is still taken.
+        with contextlib.suppress(ConnectionError):
             await self._socket.send_str(json.dumps(frame, ensure_ascii=False, separators=(",", ":")))

@@ -1,5 +1,6 @@
 """The chat protocol, spoken to a real server over real sockets."""
 
+import contextlib
 import time
 import uuid
 
@@ -58,15 +59,17 @@ async def test_a_reconnecting_client_gets_what_it_missed_in_order(server: Server
         token = (await customer.hello())["token"]
         await customer.ask("你好")
         seen = max(frame["seq"] for frame in customer.frames if frame["type"] == "message")
-        await customer.say("积分怎么用")
-        await customer.say("优惠券怎么领")
+        await customer.acked(await customer.say("积分怎么用"))
+        await customer.acked(await customer.say("优惠券怎么领"))
     async with connected(server) as again:
         welcome = await again.hello(token, cursor=seen)
         assert welcome["token"] == token
-        await again.answers(seen + 2)
+        with contextlib.suppress(TimeoutError):
+            while True:
+                await again.receive(1.0)
         missed = [message["seq"] for message in welcome["messages"]]
         missed += [frame["seq"] for frame in again.frames if frame["type"] == "message"]
-    assert missed[0] == seen + 1
+    assert len(missed) >= 4
     assert missed == list(range(seen + 1, seen + 1 + len(missed)))
 
 

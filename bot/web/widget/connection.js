@@ -1,100 +1,82 @@
-// The socket: greeting, coming back after losses, and what has to be sent again.
+// The socket: greets, comes back after losses, and sends again what has not been acknowledged.
 
-const PATIENCE = 15_000; // ms without an acknowledgement until a message counts as not delivered
-const GREETING = 10_000; // ms for the server to welcome
-const LONGEST_PAUSE = 30; // s between two attempts
+const PATIENCE = 15_000; // ms
+const LONGEST_PAUSE = 30; // s
 
-export const newId = () =>
-  crypto.randomUUID?.() ?? Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+export const newId = () => crypto.randomUUID?.() ?? String(crypto.getRandomValues(new Uint32Array(4))).replaceAll(",", "-");
 
-/**
- * Keeps one conversation connected. `hello()` makes the greeting; `on` is told
- * frame(frame), link("connecting" | "online" | "waiting", seconds), and undelivered(id).
- */
+/** `hello()` makes the greeting; `on` is told frame(frame), link("connecting" | "online" | "waiting", seconds) and undelivered(id). */
 export class Connection {
   #hello;
   #on;
-  #socket = null;
-  #welcomed = false;
+  #socket;
+  #welcomed;
   #losses = 0;
-  #again = 0;
-  #greeting = 0;
-  #waiting = new Map(); // id → frame that has not been acknowledged
-  #clocks = new Map(); // id → timer
-  #later = []; // frames without acknowledgement, kept while there is no connection
+  #again;
+  #greeting;
+  #waiting = new Map(); // id → frame and its timer
+  #later = [];
 
   constructor(hello, on) {
     this.#hello = hello;
     this.#on = on;
     addEventListener("online", () => this.retryNow());
     addEventListener("offline", () => this.#lost());
-    document.addEventListener("visibilitychange", () => document.hidden || this.retryNow());
   }
 
-  /** Connect, or connect anew with a fresh greeting. */
+  /** Connect, or connect anew. */
   start() {
-    clearTimeout(this.#again);
     this.#drop();
-    const socket = new WebSocket(new URL("/chat/ws", location.href.replace(/^http/, "ws")));
-    this.#socket = socket;
+    const socket = (this.#socket = new WebSocket(location.origin.replace("http", "ws") + "/chat/ws"));
+    this.#greeting = setTimeout(() => this.#lost(), PATIENCE);
     this.#on.link("connecting");
-    this.#greeting = setTimeout(() => this.#lost(), GREETING);
-    socket.onopen = () => socket.send(JSON.stringify(this.#hello()));
-    socket.onclose = () => this.#lost();
-    socket.onmessage = (event) => this.#receive(JSON.parse(event.data));
+    socket.onopen = () => this.#write(this.#hello());
+    socket.onclose = () => socket === this.#socket && this.#lost();
+    socket.onmessage = ({ data }) => socket === this.#socket && this.#receive(JSON.parse(data));
   }
 
-  /** Do not wait for the next attempt. */
   retryNow() {
     if (this.#again) this.start();
   }
 
-  /** Send a frame that the server acknowledges; it is sent again, under the same id, until it does. */
+  /** Send a frame with an id until it is acknowledged. */
   deliver(frame) {
-    this.#waiting.set(frame.id, frame);
-    this.#watch(frame.id);
+    const { id } = frame;
+    this.settle(id);
+    const overdue = () => {
+      this.#on.undelivered(id);
+      if (this.#welcomed) this.#lost(); // a dead line that nobody has told of
+    };
+    this.#waiting.set(id, { frame, timer: setTimeout(overdue, PATIENCE) });
     if (this.#welcomed) this.#write(frame);
   }
 
-  /** Send a frame; `keep` holds it back while there is no connection, otherwise it is dropped then. */
-  send(frame, keep = true) {
-    if (this.#welcomed) this.#write(frame);
-    else if (keep) this.#later.push(frame);
-  }
-
-  /** The message is in the record. */
+  /** The frame needs no sending any more. */
   settle(id) {
-    clearTimeout(this.#clocks.get(id));
-    this.#clocks.delete(id);
+    clearTimeout(this.#waiting.get(id)?.timer);
     this.#waiting.delete(id);
   }
 
+  /** Send a frame that is not acknowledged; without a connection it is sent later, or dropped. */
+  send(frame, later = true) {
+    if (this.#welcomed) this.#write(frame);
+    else if (later) this.#later.push(frame);
+  }
+
   #receive(frame) {
-    if (frame.type === "welcome") {
+    const { type, id } = frame;
+    if (type === "ack" || type === "error") this.settle(id);
+    if (type === "welcome") {
       clearTimeout(this.#greeting);
       this.#welcomed = true;
       this.#losses = 0;
       this.#on.link("online");
-      this.#on.frame(frame);
-      this.#later.splice(0).forEach((late) => this.#write(late));
-      for (const [id, late] of this.#waiting) {
-        this.#watch(id);
-        this.#write(late);
-      }
-      return;
     }
-    if (frame.type === "ack" || (frame.type === "error" && frame.id)) this.settle(frame.id);
     this.#on.frame(frame);
-    if (frame.type === "error" && !this.#welcomed) this.#lost();
-  }
-
-  #watch(id) {
-    clearTimeout(this.#clocks.get(id));
-    const overdue = () => {
-      this.#on.undelivered(id);
-      if (this.#welcomed) this.#lost(); // the line is dead although nobody has told
-    };
-    this.#clocks.set(id, setTimeout(overdue, PATIENCE));
+    if (type === "welcome") {
+      [...this.#waiting.values()].forEach((each) => this.deliver(each.frame));
+      this.#later.splice(0).forEach((each) => this.#write(each));
+    } else if (type === "error" && !this.#welcomed) this.#lost();
   }
 
   #write(frame) {
@@ -102,12 +84,10 @@ export class Connection {
   }
 
   #drop() {
-    this.#again = 0;
-    this.#welcomed = false;
+    clearTimeout(this.#again);
     clearTimeout(this.#greeting);
-    if (!this.#socket) return;
-    this.#socket.onclose = this.#socket.onmessage = this.#socket.onopen = null;
-    this.#socket.close();
+    this.#again = this.#welcomed = 0;
+    this.#socket?.close();
     this.#socket = null;
   }
 
