@@ -170,12 +170,17 @@ def _add_user(options: argparse.Namespace, settings: Settings) -> None:
 
 def _demo(options: argparse.Namespace, settings: Settings) -> None:
     from bot.crm.database import Database
-    from bot.crm.demo import fill
+    from bot.crm.demo import fill, samples
 
     database = Database(settings.database_url).open()
     made = database.transaction(fill, seed=options.seed)
+    orders = database.transaction(samples)
     database.close()
     print(", ".join(f"{count} {name}" for name, count in made.items()))
+    if orders:
+        print("Orders to ask about: number, status, last four digits of the phone number")
+    for order in orders:
+        print(f"  {order.number}  {order.status:9}  {order.phone[-4:]}")
 
 
 if __name__ == "__main__":

@@ -79,4 +79,5 @@ ARRIVED = (
     "【{district}】已签收，存入小区快递柜",
     "【{district}】已签收，签收人：门卫代收",
 )
-RETURNING = "【{district}】退回件已由快递员揽收，正寄回仓库"
+RETURNING = ("【{district}】退回件已由快递员揽收，正寄回仓库",)
+RETURNED = ("【杭州市】退回件已签收入库", "【杭州市】退回件已由仓库验收")

@@ -24,11 +24,12 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Talk:
-    """A sample conversation that began `hours` ago, about an order in the given status."""
+    """A sample conversation that began `hours` ago, about an order in the given status (of the product `sku`, if there is one)."""
 
     hours: float
     lines: tuple[Said, ...]
     order: OrderStatus | None = None
+    sku: str | None = None
     ticket: NewTicket | None = None
     closed: bool = False
     rating: tuple[int, str] | None = None
@@ -61,7 +62,7 @@ TALKS = (
             Said("行，挺方便", "thank", 0.66, ("方便",), "不客气，有需要随时找我。"),
         ),
         "delivered",
-        NewTicket("billing", "invoice", "订单 {number} 开企业发票", "顾客要求为订单 {number} 开企业发票，抬头：满月烘焙有限公司。"),
+        ticket=NewTicket("billing", "invoice", "订单 {number} 开企业发票", "顾客要求为订单 {number} 开企业发票，抬头：满月烘焙有限公司。"),
         closed=True,
         rating=(5, ""),
     ),
@@ -74,7 +75,7 @@ TALKS = (
             Said("运费谁出？", "request_return", -0.05, ("运费",), "七天内无理由退货，运费由您承担；质量问题由我们承担。", "down"),
         ),
         "delivered",
-        NewTicket("after_sales", "return", "订单 {number} 申请退货", "顾客申请退回{goods}，原因：买大了，厨房放不下。"),
+        ticket=NewTicket("after_sales", "return", "订单 {number} 申请退货", "顾客申请退回{goods}，原因：买大了，厨房放不下。"),
         closed=True,
         rating=(3, "退货还要自己出运费"),
     ),
@@ -142,7 +143,9 @@ TALKS = (
             Said("都等了一个星期了", "refund_status", -0.62, ("等了",), "抱歉让您久等，我已为您登记催办。"),
         ),
         "refunding",
-        NewTicket("after_sales", "refund", "订单 {number} 催办退款", "顾客询问订单 {number} 的退款，金额 {paid}，称已等待一周。", "high"),
+        ticket=NewTicket(
+            "after_sales", "refund", "订单 {number} 催办退款", "顾客询问订单 {number} 的退款，金额 {paid}，称已等待一周。", "high"
+        ),
     ),
     Talk(
         9,
@@ -193,6 +196,7 @@ TALKS = (
             Said("已经拔掉了，地板有点烧黑", "inform", -0.55, ("烧黑",)),
         ),
         "delivered",
+        sku="EN-HT22",
     ),
     Talk(
         0.4,

@@ -32,7 +32,7 @@ class SoftmaxIntentClassifier(GraphComponent, IntentClassifier):
     @staticmethod
     def get_default_config() -> dict[str, Any]:
         """Chosen by cross-validation on the project's own examples."""
-        return {"regularisation": 12.0, "min_count": 1, "ranking_length": 5}
+        return {"regularisation": 12.0, "min_count": 2, "ranking_length": 5}
 
     def __init__(
         self, config: dict[str, Any], model_storage: ModelStorage, resource: Resource, classifier: TextClassifier | None = None

@@ -61,14 +61,14 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         if len(set(y)) < 2:
             raise DataError(f"a classifier needs examples of at least two labels; there is {len(set(y))}")
-        self.vectorizer_ = TfidfVectorizer(
-            analyzer=terms, sublinear_tf=True, min_df=self.min_count if len(X) >= 100 else 1, dtype=np.float32
-        )
+        self.vectorizer_ = _vectorizer(min_df=self.min_count if len(X) >= 100 else 1)
         weights = self.vectorizer_.fit_transform(X)
         self.model_ = LogisticRegression(
             C=self.regularisation, class_weight="balanced" if self.balanced else None, solver="lbfgs", max_iter=300, tol=1e-3
         ).fit(weights, y)
         self.classes_ = self.model_.classes_
+        # Column by column, since single texts need single columns; half the precision is plenty, and half the memory.
+        self.model_.coef_ = np.asfortranarray(self.model_.coef_, dtype=np.float32)
         return self
 
     def predict_proba(self, X: Sequence[str]) -> NDArray[np.float64]:  # noqa: N803
@@ -119,14 +119,12 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return probabilities
 
     @property
-    def _weights(self) -> NDArray[np.float64]:
+    def _weights(self) -> NDArray[np.float32]:
         """Coefficients, one row per term, one column per label."""
-        if not hasattr(self, "_weights_by_term"):
-            coefficients = self.model_.coef_
-            if len(self.classes_) == 2:  # two labels share one row of coefficients
-                coefficients = np.vstack([np.zeros_like(coefficients[0]), coefficients[0]])
-            self._weights_by_term: NDArray[np.float64] = np.ascontiguousarray(coefficients.T)
-        return self._weights_by_term
+        by_term: NDArray[np.float32] = self.model_.coef_.T
+        if len(self.classes_) == 2:  # two labels share one row of coefficients
+            return np.hstack([np.zeros_like(by_term), by_term])
+        return by_term
 
     @property
     def _intercepts(self) -> NDArray[np.float64]:
@@ -140,5 +138,21 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self._term_names
 
     def __getstate__(self) -> dict[str, Any]:
-        """What is kept of a trained classifier; the rest is made again when needed."""
-        return {name: value for name, value in super().__getstate__().items() if name not in {"_weights_by_term", "_term_names"}}
+        """What is kept of a classifier: the terms as one text, since a file with an entry for each is slow to read and large in memory."""
+        state: dict[str, Any] = dict(super().__getstate__())
+        state.pop("_term_names", None)
+        if vectorizer := state.pop("vectorizer_", None):
+            state |= {"terms": "\n".join(vectorizer.get_feature_names_out()), "idf": vectorizer.idf_}
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """The classifier as it was."""
+        kept = {name: value for name, value in state.items() if name not in {"terms", "idf"}}
+        super().__setstate__(kept)
+        if "terms" in state:
+            self.vectorizer_ = _vectorizer(vocabulary=state["terms"].split("\n"))
+            self.vectorizer_.idf_ = state["idf"]
+
+
+def _vectorizer(**options: Any) -> TfidfVectorizer:
+    return TfidfVectorizer(analyzer=terms, sublinear_tf=True, dtype=np.float32, **options)

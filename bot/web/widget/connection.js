@@ -1,20 +1,17 @@
-// The socket: greets, comes back after losses, and sends again what has not been acknowledged.
-
 const PATIENCE = 15_000; // ms
 const LONGEST_PAUSE = 30; // s
 
 export const newId = () => crypto.randomUUID?.() ?? String(crypto.getRandomValues(new Uint32Array(4))).replaceAll(",", "-");
 
-/** `hello()` makes the greeting; `on` is told frame(frame), link("connecting" | "online" | "waiting", seconds) and undelivered(id). */
+/** Keeps a socket open. `hello()` makes the greeting; `on` is told frame(frame), link(state, seconds) and undelivered(id). */
 export class Connection {
   #hello;
   #on;
   #socket;
   #welcomed;
   #losses = 0;
-  #again;
-  #greeting;
-  #waiting = new Map(); // id → frame and its timer
+  #timer;
+  #waiting = new Map(); // id → frame without acknowledgement, and its timer
   #later = [];
 
   constructor(hello, on) {
@@ -24,11 +21,10 @@ export class Connection {
     addEventListener("offline", () => this.#lost());
   }
 
-  /** Connect, or connect anew. */
   start() {
     this.#drop();
     const socket = (this.#socket = new WebSocket(location.origin.replace("http", "ws") + "/chat/ws"));
-    this.#greeting = setTimeout(() => this.#lost(), PATIENCE);
+    this.#timer = setTimeout(() => this.#lost(), PATIENCE);
     this.#on.link("connecting");
     socket.onopen = () => this.#write(this.#hello());
     socket.onclose = () => socket === this.#socket && this.#lost();
@@ -36,28 +32,27 @@ export class Connection {
   }
 
   retryNow() {
-    if (this.#again) this.start();
+    if (this.#timer && !this.#socket) this.start();
   }
 
-  /** Send a frame with an id until it is acknowledged. */
+  /** Send a frame again and again until it is acknowledged. */
   deliver(frame) {
     const { id } = frame;
-    this.settle(id);
+    this.#settle(id);
     const overdue = () => {
       this.#on.undelivered(id);
-      if (this.#welcomed) this.#lost(); // a dead line that nobody has told of
+      if (this.#welcomed) this.#lost(); // nobody has told that the line is dead
     };
     this.#waiting.set(id, { frame, timer: setTimeout(overdue, PATIENCE) });
     if (this.#welcomed) this.#write(frame);
   }
 
-  /** The frame needs no sending any more. */
-  settle(id) {
+  #settle(id) {
     clearTimeout(this.#waiting.get(id)?.timer);
     this.#waiting.delete(id);
   }
 
-  /** Send a frame that is not acknowledged; without a connection it is sent later, or dropped. */
+  /** Send a frame once: now, or `later` when there is a connection. */
   send(frame, later = true) {
     if (this.#welcomed) this.#write(frame);
     else if (later) this.#later.push(frame);
@@ -65,18 +60,18 @@ export class Connection {
 
   #receive(frame) {
     const { type, id } = frame;
-    if (type === "ack" || type === "error") this.settle(id);
+    this.#settle(id);
+    if (type === "error" && !this.#welcomed) this.#lost();
     if (type === "welcome") {
-      clearTimeout(this.#greeting);
+      clearTimeout(this.#timer);
       this.#welcomed = true;
       this.#losses = 0;
       this.#on.link("online");
     }
     this.#on.frame(frame);
-    if (type === "welcome") {
-      [...this.#waiting.values()].forEach((each) => this.deliver(each.frame));
-      this.#later.splice(0).forEach((each) => this.#write(each));
-    } else if (type === "error" && !this.#welcomed) this.#lost();
+    if (type !== "welcome") return;
+    for (const each of [...this.#waiting.values()]) this.deliver(each.frame);
+    for (const each of this.#later.splice(0)) this.#write(each);
   }
 
   #write(frame) {
@@ -84,9 +79,8 @@ export class Connection {
   }
 
   #drop() {
-    clearTimeout(this.#again);
-    clearTimeout(this.#greeting);
-    this.#again = this.#welcomed = 0;
+    clearTimeout(this.#timer);
+    this.#welcomed = false;
     this.#socket?.close();
     this.#socket = null;
   }
@@ -95,7 +89,7 @@ export class Connection {
     if (!this.#socket) return;
     this.#drop();
     const pause = Math.min(LONGEST_PAUSE, 2 ** this.#losses++) * (0.5 + Math.random() / 2);
-    this.#again = setTimeout(() => this.start(), pause * 1000);
+    this.#timer = setTimeout(() => this.start(), pause * 1000);
     this.#on.link("waiting", Math.ceil(pause));
   }
 }

@@ -1,4 +1,4 @@
-// The words of the widget. Those that have the name of an element are its text, its label or its placeholder.
+// A word with the name of an element is its text.
 export default {
   hide: "Minimise",
   human: "Talk to a person",
@@ -23,8 +23,7 @@ export default {
   retryIn: (n) => `retrying in ${n} s`,
   connecting: "Connecting…",
   now: "Retry now",
-  place: (n) => `You are number ${n} in the queue`,
-  queued: "You are in the queue",
+  place: (n) => (n ? `You are number ${n} in the queue` : "You are in the queue"),
   leave: "Leave queue",
   states: { bot: "A bot is answering", queued: "Waiting for a person", agent: "A person is answering", closed: "Chat ended" },
   sending: "Sending",
@@ -39,13 +38,10 @@ export default {
   comment: "Anything to add? (optional)",
   rate: "Send rating",
   thanks: "Thank you for your rating!",
-  today: "Today",
-  yesterday: "Yesterday",
   visitor: "We could not confirm your sign-in; you are chatting as a visitor.",
   offline: "no connection",
   too_long: "too long",
   rate_limited: "too fast, please wait a moment",
   unavailable: "the service is not available",
   forbidden: "no longer possible",
-  bad_frame: "not understood",
 };

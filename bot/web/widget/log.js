@@ -1,11 +1,8 @@
-// The log: a bubble for each message, in the order of the record; what is not in the record yet stands last.
-
 const GROUP = 300_000; // ms between messages that share a heading
 const NEAR = 80; // px
 
 export const $ = (id) => document.getElementById(id);
 
-/** An element with properties; `testid`, and `label` for those who do not see it, become attributes. */
 export function make(tag, { testid, label, ...properties }, ...children) {
   const element = Object.assign(document.createElement(tag), properties);
   if (testid) element.dataset.testid = testid;
@@ -20,6 +17,7 @@ function icon(name) {
   return svg;
 }
 
+/** A bubble for each message, in the order of the record. `on` is told choose(button), feedback(seq, value) and retry(frame). */
 export class Log {
   #list = $("log");
   #box = $("box");
@@ -31,14 +29,14 @@ export class Log {
   #stuck = true;
   #top = 0;
 
-  /** `on` is told choose(button), feedback(seq, value) and retry(id). */
+
   constructor(words, on) {
     this.#words = words;
     this.#on = on;
     const box = this.#box;
     box.onscroll = () => {
       const near = box.scrollHeight - box.scrollTop - box.clientHeight < NEAR;
-      // Content that grows leaves the end behind, too: only going up lets go of it.
+      // growing content leaves the end behind, too
       if (near || box.scrollTop < this.#top) this.#stuck = near;
       if (near) this.#pill.hidden = true;
       this.#top = box.scrollTop;
@@ -53,14 +51,13 @@ export class Log {
     this.#box.scrollTop = this.#box.scrollHeight;
   }
 
-  /** Forget what is in the record. */
   clear() {
     this.#bySeq.forEach((item) => item.remove());
     this.#bySeq.clear();
   }
 
-  /** Show a message of the record, or one on its way to it (without `seq`). */
-  add({ seq, id, from, name, text, buttons, at }) {
+  /** Show a message; without `seq` it is not in the record yet, and stands last. */
+  add({ seq, id, from, name, text, buttons, at, frame }) {
     if (this.#bySeq.has(seq)) return;
     const mine = from === "customer";
     let item = mine && this.#byId.get(id);
@@ -69,7 +66,7 @@ export class Log {
       if (from === "bot" || from === "agent") who.prepend(icon(from));
       item = make("div", { className: `item ${from}`, testid: "bubble" }, who, make("div", { className: "text", textContent: text }));
       item.dataset.from = from;
-      item.id = id ?? "";
+      item.frame = frame;
       this.#byId.set(id, item);
     }
     item.at = new Date(at);
@@ -87,7 +84,7 @@ export class Log {
     this.#pill.hidden = this.#stuck;
   }
 
-  /** A message that is not in the record is now, with a `seq`; or "sending", or "failed" for a reason. False for foreign ids. */
+  /** A message came into the record, with a `seq`, or it is "sending" or "failed". False for other ids. */
   mark(id, state, seq, reason) {
     const item = this.#byId.get(id);
     if (item && !item.dataset.seq) seq ? this.#place(item, seq) : this.#mark(item, state, reason);
@@ -99,24 +96,23 @@ export class Log {
     const { from, seq } = item.dataset;
     item.dataset.state = state;
     const foot = make("div", { className: "foot", ariaLive: "off" });
-    foot.append(item.at.toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" }));
+    foot.append(this.#date(item.at, { hour: "2-digit", minute: "2-digit" }));
     if (state === "failed") {
-      const retry = make("button", { testid: "retry", onclick: () => this.#on.retry(item.id) }, words.retry);
+      const retry = make("button", { testid: "retry", onclick: () => this.#on.retry(item.frame) }, words.retry);
       foot.replaceChildren(icon("failed"), `${words.failed} · ${words[reason] ?? words.unavailable}`, retry);
       foot.ariaLive = "polite";
     } else if (from === "customer") foot.append(make("span", { role: "img", label: words[state] }, icon(state)));
-    else if (from === "bot") foot.append(this.#thumb(+seq, "up"), this.#thumb(+seq, "down"));
+    else if (from === "bot") {
+      const vote = ({ currentTarget }) => {
+        for (const thumb of foot.children) thumb.ariaPressed = thumb === currentTarget;
+        this.#on.feedback(+seq, currentTarget.value);
+      };
+      foot.append(
+        ...["up", "down"].map((value) => make("button", { value, label: words[value], testid: `feedback-${value}`, onclick: vote }, icon(value))),
+      );
+    }
     item.querySelector(".foot")?.remove();
     item.querySelector(".text").after(foot);
-  }
-
-  #thumb(seq, value) {
-    const thumb = make("button", { label: this.#words[value], testid: `feedback-${value}`, ariaPressed: false }, icon(value));
-    thumb.onclick = () => {
-      for (const each of thumb.parentNode.children) each.ariaPressed = each === thumb;
-      this.#on.feedback(seq, value);
-    };
-    return thumb;
   }
 
   #place(item, seq) {
@@ -134,14 +130,11 @@ export class Log {
 
   #arrange(item) {
     const { at, who, previousSibling: before } = item;
-    const day = at.toDateString();
-    const newDay = day !== before?.at.toDateString();
+    const newDay = at.toDateString() !== before?.at.toDateString();
     item.classList.toggle("first", newDay || before.who !== who || at - before.at > GROUP);
     item.querySelector(".day")?.remove();
-    if (!newDay) return;
-    const { today, yesterday } = this.#words;
-    const ago = [today, yesterday].find((word, days) => new Date(Date.now() - days * 86_400_000).toDateString() === day);
-    const date = ago ?? at.toLocaleDateString(document.documentElement.lang, { month: "long", day: "numeric" });
-    item.prepend(make("div", { className: "day" }, date));
+    if (newDay) item.prepend(make("div", { className: "day" }, this.#date(at, { month: "long", day: "numeric", weekday: "long" })));
   }
+
+  #date = (at, parts) => at.toLocaleString(document.documentElement.lang, parts);
 }

@@ -1,4 +1,4 @@
-// The words of the widget. Those that have the name of an element are its text, its label or its placeholder.
+// A word with the name of an element is its text.
 export default {
   hide: "收起",
   human: "转人工",
@@ -23,8 +23,7 @@ export default {
   retryIn: (n) => `${n} 秒后重连`,
   connecting: "正在连接…",
   now: "立即重连",
-  place: (n) => `正在排队，您在第 ${n} 位`,
-  queued: "正在排队",
+  place: (n) => (n ? `正在排队，您在第 ${n} 位` : "正在排队"),
   leave: "离开队列",
   states: { bot: "机器人为您服务", queued: "等待人工客服", agent: "人工客服为您服务", closed: "对话已结束" },
   sending: "发送中",
@@ -39,13 +38,10 @@ export default {
   comment: "想补充的话（选填）",
   rate: "提交评价",
   thanks: "谢谢您的评价！",
-  today: "今天",
-  yesterday: "昨天",
   visitor: "没能确认您的登录身份，您正以访客身份咨询。",
   offline: "没有连接上",
   too_long: "内容太长",
   rate_limited: "发送得太快，请稍等",
   unavailable: "服务暂时不可用",
   forbidden: "这个操作已失效",
-  bad_frame: "内容无法识别",
 };
