@@ -33,7 +33,7 @@ def postgres_url() -> Iterator[str]:
     except OperationalError as error:
         engine.dispose()
         missing(f"no PostgreSQL at {POSTGRES}: {str(error.orig).partition(chr(10))[0]}")
-    yield f"{POSTGRES}?options=-csearch_path%3D{schema}"
+    yield f"{POSTGRES}?options=-csearch_path%3D{schema}%20-csynchronous_commit%3Doff"
     with engine.connect() as connection:
         connection.exec_driver_sql(f"DROP SCHEMA {schema} CASCADE")
     engine.dispose()

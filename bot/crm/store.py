@@ -115,7 +115,16 @@ def visit_of_sender(c: Connection, channel: str, sender: str, *, locale: str = "
     """
     token = f"{channel}:{sender}"
     visit = resume_visit(c, token, channel=channel)
-    return visit or start_visit(c, channel=channel, locale=locale, notice_version="by-channel", token=token)
+    if visit is not None:
+        return visit
+    try:
+        with c.begin_nested():
+            return start_visit(c, channel=channel, locale=locale, notice_version="by-channel", token=token)
+    except IntegrityError:  # another message of this sender began it just now
+        visit = resume_visit(c, token, channel=channel)
+        if visit is None:
+            raise
+        return visit
 
 
 def _new_customer(c: Connection, *, verified: bool) -> int:
@@ -208,13 +217,14 @@ def claim_turns(c: Connection, owner: str, *, lease_seconds: float = 30.0, limit
     found = c.execute(waiting.with_for_update(skip_locked=True)).scalars().all()
     if not found:
         return []
+    # One that was free when it was looked for may have been worked off before it was locked.
+    turns = [pending for pending in (queries.next_turn(c, key, RECENT_SCORES) for key in found) if pending is not None]
     c.execute(
         update(conversation)
-        .where(conversation.c.id.in_(found))
+        .where(conversation.c.id.in_([pending.conversation_id for pending in turns]))
         .values(lease_owner=owner, lease_until=at + timedelta(seconds=lease_seconds))
     )
-    turns = (queries.next_turn(c, conversation_id, RECENT_SCORES) for conversation_id in found)
-    return [pending for pending in turns if pending is not None]
+    return turns
 
 
 def extend_leases(c: Connection, owner: str, conversation_ids: Sequence[str], *, lease_seconds: float = 30.0) -> None:

@@ -1,4 +1,4 @@
-"""Serving without TensorFlow.
+"""Serving without what serving does not use: TensorFlow, and the clients of other chat services.
 
 Rasa imports TensorFlow wherever a model *might* need it; one that has no DIET or TED does not. With placeholders for the
 few modules that pull it in, the first reply comes in half the time and the process takes half the memory. Training is left alone.
@@ -17,6 +17,13 @@ PLACEHOLDERS = {
     "rasa.graph_components.validators.default_recipe_validator": ("DefaultV1RecipeValidator",),
 }
 """Modules that import TensorFlow and that serving never calls, with the names that Rasa imports from them."""
+
+CHANNELS = {
+    "console": "CmdlineInput", "facebook": "FacebookInput", "hangouts": "HangoutsInput", "mattermost": "MattermostInput",
+    "rocketchat": "RocketChatInput", "slack": "SlackInput", "socketio": "SocketIOInput", "telegram": "TelegramInput",
+    "twilio": "TwilioInput", "twilio_voice": "TwilioVoiceInput", "webexteams": "WebexTeamsInput",
+}  # fmt: skip
+"""Channels of Rasa's own servers, which are not running here, and which bring the client libraries of a dozen services."""
 
 TENSORFLOW_COMPONENTS = (
     "DIETClassifier",
@@ -44,8 +51,9 @@ def serve_without_tensorflow() -> bool:
     """
     if "tensorflow" in sys.modules or any(name in sys.modules for name in PLACEHOLDERS):
         return False
-    for name, attributes in PLACEHOLDERS.items():
-        module = types.ModuleType(name, "Placeholder: serving does not use TensorFlow.")
+    channels = {f"rasa.core.channels.{name}": (attribute,) for name, attribute in CHANNELS.items()}
+    for name, attributes in (PLACEHOLDERS | channels).items():
+        module = types.ModuleType(name, "Placeholder: serving does not use this.")
         for attribute in attributes:
             setattr(module, attribute, _unavailable(f"{name}.{attribute}"))
         module.__spec__ = importlib.util.spec_from_loader(name, loader=None)
@@ -55,6 +63,6 @@ def serve_without_tensorflow() -> bool:
 
 def _unavailable(name: str) -> type:
     def refuse(self: Any, *args: Any, **kwargs: Any) -> None:
-        raise RuntimeError(f"{name} needs TensorFlow, which this process serves without")
+        raise RuntimeError(f"{name} is left out of a process that serves")
 
-    return type(name.rpartition(".")[2], (), {"__init__": refuse})
+    return type(name.rpartition(".")[2], (), {"__init__": refuse, "name": classmethod(lambda cls: name)})

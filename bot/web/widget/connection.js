@@ -3,7 +3,7 @@ const LONGEST_PAUSE = 30; // s
 
 export const newId = () => crypto.randomUUID?.() ?? String(crypto.getRandomValues(new Uint32Array(4))).replaceAll(",", "-");
 
-/** Keeps a socket open. `hello()` makes the greeting; `on` is told frame(frame), link(state, seconds) and undelivered(id). */
+/** `on` is told frame(frame), link(state, seconds), undelivered(id). */
 export class Connection {
   #hello;
   #on;
@@ -11,7 +11,7 @@ export class Connection {
   #welcomed;
   #losses = 0;
   #timer;
-  #waiting = new Map(); // id → frame without acknowledgement, and its timer
+  #waiting = new Map();
   #later = [];
 
   constructor(hello, on) {
@@ -35,13 +35,13 @@ export class Connection {
     if (this.#timer && !this.#socket) this.start();
   }
 
-  /** Send a frame again and again until it is acknowledged. */
+  /** Send a frame until it is acknowledged. */
   deliver(frame) {
     const { id } = frame;
     this.#settle(id);
     const overdue = () => {
       this.#on.undelivered(id);
-      if (this.#welcomed) this.#lost(); // nobody has told that the line is dead
+      if (this.#welcomed) this.#lost(); // a dead line
     };
     this.#waiting.set(id, { frame, timer: setTimeout(overdue, PATIENCE) });
     if (this.#welcomed) this.#write(frame);
@@ -52,7 +52,7 @@ export class Connection {
     this.#waiting.delete(id);
   }
 
-  /** Send a frame once: now, or `later` when there is a connection. */
+  /** Send a frame once. */
   send(frame, later = true) {
     if (this.#welcomed) this.#write(frame);
     else if (later) this.#later.push(frame);

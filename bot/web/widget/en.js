@@ -1,4 +1,3 @@
-// A word with the name of an element is its text.
 export default {
   hide: "Minimise",
   human: "Talk to a person",
@@ -20,9 +19,7 @@ export default {
   log: "Conversation",
   pill: "New messages ↓",
   waiting: "Connection lost",
-  retryIn: (n) => `retrying in ${n} s`,
   connecting: "Connecting…",
-  now: "Retry now",
   place: (n) => (n ? `You are number ${n} in the queue` : "You are in the queue"),
   leave: "Leave queue",
   states: { bot: "A bot is answering", queued: "Waiting for a person", agent: "A person is answering", closed: "Chat ended" },
@@ -38,7 +35,6 @@ export default {
   comment: "Anything to add? (optional)",
   rate: "Send rating",
   thanks: "Thank you for your rating!",
-  visitor: "We could not confirm your sign-in; you are chatting as a visitor.",
   offline: "no connection",
   too_long: "too long",
   rate_limited: "too fast, please wait a moment",

@@ -1,4 +1,4 @@
-const GROUP = 300_000; // ms between messages that share a heading
+const GROUP = 300_000; // ms
 const NEAR = 80; // px
 
 export const $ = (id) => document.getElementById(id);
@@ -17,7 +17,7 @@ function icon(name) {
   return svg;
 }
 
-/** A bubble for each message, in the order of the record. `on` is told choose(button), feedback(seq, value) and retry(frame). */
+/** `on` is told choose(button), feedback(seq, value), retry(frame). */
 export class Log {
   #list = $("log");
   #box = $("box");
@@ -56,7 +56,7 @@ export class Log {
     this.#bySeq.clear();
   }
 
-  /** Show a message; without `seq` it is not in the record yet, and stands last. */
+  /** Without `seq` a message is not in the record yet. */
   add({ seq, id, from, name, text, buttons, at, frame }) {
     if (this.#bySeq.has(seq)) return;
     const mine = from === "customer";
@@ -67,7 +67,7 @@ export class Log {
       item = make("div", { className: `item ${from}`, testid: "bubble" }, who, make("div", { className: "text", textContent: text }));
       item.dataset.from = from;
       item.frame = frame;
-      this.#byId.set(id, item);
+      if (id) this.#byId.set(id, item);
     }
     item.at = new Date(at);
     item.who = from + name;
@@ -84,7 +84,7 @@ export class Log {
     this.#pill.hidden = this.#stuck;
   }
 
-  /** A message came into the record, with a `seq`, or it is "sending" or "failed". False for other ids. */
+  /** False without such a message. */
   mark(id, state, seq, reason) {
     const item = this.#byId.get(id);
     if (item && !item.dataset.seq) seq ? this.#place(item, seq) : this.#mark(item, state, reason);
@@ -95,12 +95,11 @@ export class Log {
     const words = this.#words;
     const { from, seq } = item.dataset;
     item.dataset.state = state;
-    const foot = make("div", { className: "foot", ariaLive: "off" });
+    const foot = make("div", { className: "foot", ariaLive: state === "failed" ? "polite" : "off" });
     foot.append(this.#date(item.at, { hour: "2-digit", minute: "2-digit" }));
     if (state === "failed") {
       const retry = make("button", { testid: "retry", onclick: () => this.#on.retry(item.frame) }, words.retry);
       foot.replaceChildren(icon("failed"), `${words.failed} · ${words[reason] ?? words.unavailable}`, retry);
-      foot.ariaLive = "polite";
     } else if (from === "customer") foot.append(make("span", { role: "img", label: words[state] }, icon(state)));
     else if (from === "bot") {
       const vote = ({ currentTarget }) => {

@@ -1,7 +1,7 @@
 import { Connection, newId } from "./connection.js";
 import { $, Log, make } from "./log.js";
 
-const NOTICE = "2026-11"; // what customers agree to
+const NOTICE = "2026-11";
 const LONGEST = 4000; // characters
 
 let store = {};
@@ -55,6 +55,7 @@ await new Promise((go) => {
 const lang = /^en/i.test(host.locale ?? navigator.language) ? "en" : "zh-CN";
 const { default: words } = await import(`./${lang.slice(0, 2)}.js`);
 document.documentElement.lang = lang;
+// a word with the name of an element is its text
 for (const [name, word] of Object.entries(words)) {
   const element = $(name);
   if (!element) continue;
@@ -118,7 +119,7 @@ const frames = {
   },
   typing: ({ on }) => flash("typing", on * 30_000),
   error({ id, code }) {
-    if (!log.mark(id, "failed", 0, code)) toast(code === "forbidden" && host.identity ? "visitor" : code);
+    if (!log.mark(id, "failed", 0, code) && code !== "forbidden") toast(code);
     allow();
   },
 };
@@ -129,10 +130,10 @@ function link(now, seconds) {
   show("line", waiting || (now !== "online" && !$("line").hidden));
   show("now", waiting);
   $("link").textContent = words[now] ?? "";
-  const count = () => ($("countdown").textContent = waiting && seconds > 0 ? words.retryIn(seconds--) : "");
-  count();
   if (!waiting) return;
   show("typing");
+  const count = () => ($("now").textContent = words.retry + (seconds > 0 ? ` (${seconds--} s)` : ""));
+  count();
   timers.link = setInterval(count, 1000);
 }
 
@@ -153,7 +154,6 @@ function greet() {
   if (shown && matchMedia("(pointer: fine)").matches) (agreed ? text : $("agree")).focus();
 }
 
-/** What is on the screen has been read; the launcher counts the rest. */
 function seen() {
   if (shown && !document.hidden && unread.size) {
     const seq = Math.max(...unread);

@@ -1,4 +1,3 @@
-// A word with the name of an element is its text.
 export default {
   hide: "收起",
   human: "转人工",
@@ -20,9 +19,7 @@ export default {
   log: "对话记录",
   pill: "有新消息 ↓",
   waiting: "连接已断开",
-  retryIn: (n) => `${n} 秒后重连`,
   connecting: "正在连接…",
-  now: "立即重连",
   place: (n) => (n ? `正在排队，您在第 ${n} 位` : "正在排队"),
   leave: "离开队列",
   states: { bot: "机器人为您服务", queued: "等待人工客服", agent: "人工客服为您服务", closed: "对话已结束" },
@@ -38,7 +35,6 @@ export default {
   comment: "想补充的话（选填）",
   rate: "提交评价",
   thanks: "谢谢您的评价！",
-  visitor: "没能确认您的登录身份，您正以访客身份咨询。",
   offline: "没有连接上",
   too_long: "内容太长",
   rate_limited: "发送得太快，请稍等",
