@@ -59,7 +59,7 @@ def _fit(kind: str, examples: Examples, files: list[Path], models: Path) -> Card
 def _train_assistant(project: Path, models: Path) -> Card:
     os.environ["RASA_TELEMETRY_ENABLED"] = "false"
     os.environ["LOG_LEVEL"] = "ERROR"  # no progress bars of its own
-    from rasa.api import train as rasa_train
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
     files = [
         project / "config.yml",
@@ -70,6 +70,8 @@ def _train_assistant(project: Path, models: Path) -> Card:
     at = datetime.now(UTC)
     with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")  # Rasa warns of entity extractors and lookup tables that are used as they are meant to be
+        from rasa.api import train as rasa_train
+
         trained = rasa_train(
             domain=str(project / "domain.yml"),
             config=str(project / "config.yml"),

@@ -63,7 +63,7 @@ for (const [name, word] of Object.entries(words)) {
   else if (element.role || element.firstElementChild) element.ariaLabel = element.title = word;
   else element.textContent = word;
 }
-$("ideas").append(...words.ideas.map((idea) => make("button", { onclick: () => say(idea) }, idea)));
+$("ideas").replaceChildren(...words.ideas.map((idea) => make("button", { onclick: () => say(idea) }, idea)));
 for (const value of [1, 2, 3, 4, 5]) {
   $("stars").append(make("input", { type: "radio", name: "score", value, label: words.star(value), testid: `rating-${value}` }));
 }
@@ -241,7 +241,9 @@ $("leave").onclick = () => connection.send({ type: "leave_queue" });
 $("close").onclick = () => connection.send({ type: "close" });
 $("now").onclick = () => connection.retryNow();
 $("hide").onclick = () => tell("hide");
-onkeydown = (event) => event.key === "Escape" && !event.isComposing && tell("hide");
+onkeydown = (event) => {
+  if (event.key === "Escape" && !event.isComposing) tell("hide");
+};
 
 rating.onchange = () => ($("rate").disabled = !rating.score.value);
 rating.onsubmit = (event) => {
@@ -253,6 +255,7 @@ rating.onsubmit = (event) => {
   toast("thanks");
 };
 
+show("hide", framed);
 document.body.hidden = false;
 allow();
 if (agreed) connection.start();
