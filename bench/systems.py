@@ -21,7 +21,7 @@ from tests.servers import ROOT, Client, Server, connected, free_port
 START_SECONDS = 180.0
 REPLY_SECONDS = 60.0
 UNLIMITED = "1000000/1000000"
-_RATES = {name: UNLIMITED for name in ("ZHIKE_VISITOR_RATE", "ZHIKE_ADDRESS_RATE", "ZHIKE_VISIT_RATE")}
+_RATES = dict.fromkeys(("ZHIKE_VISITOR_RATE", "ZHIKE_ADDRESS_RATE", "ZHIKE_VISIT_RATE"), UNLIMITED)
 
 
 class NotMeasured(Exception):

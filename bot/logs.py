@@ -2,7 +2,6 @@
 
 import logging
 import sys
-import warnings
 
 import structlog
 
@@ -34,7 +33,7 @@ def configure_logs(log_format: str) -> None:
         )
     )
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
-    warnings.filterwarnings("ignore", module=r"rasa\.")
-    warnings.filterwarnings("ignore", category=DeprecationWarning)
+    logging.captureWarnings(True)
+    logging.getLogger("py.warnings").setLevel(logging.ERROR)  # of libraries' developers for developers
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)

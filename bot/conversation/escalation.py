@@ -37,6 +37,8 @@ class Policy:
     """At most this score, together with words of anger, counts as anger."""
     grumble_score: float = -0.2
     """Below this a message counts as a grumble in a trend."""
+    unhappy_score: float = -0.5
+    """At most this, on average over a trend's grumbles, is bad enough without getting worse: a single score is not that exact."""
     trend_length: int = 3
     failures: int = 3
 
@@ -64,7 +66,7 @@ _WORDS = {
     "safety": ("顾客反映人身伤害或安全隐患", "the customer reports an injury or a safety hazard"),
     "anger": ("顾客非常不满", "the customer is very angry"),
     "promise": ("多次联系或承诺未兑现", "several contacts, or a promise, without result"),
-    "trend": ("顾客情绪连续变差", "the customer's mood keeps getting worse"),
+    "trend": ("顾客连续不满，情绪没有好转", "the customer is unhappy message after message, and it gets no better"),
     "failure": ("助手连续没有听懂", "the assistant failed to understand several times in a row"),
 }
 
@@ -189,8 +191,9 @@ def _anger(situation: Situation, policy: Policy) -> Iterator[Reason]:
 
 def _trend(situation: Situation, policy: Policy) -> Iterator[Reason]:
     scores = (*situation.earlier_scores, situation.sentiment_score)[-policy.trend_length :]
-    grumbling = len(scores) == policy.trend_length and all(score < policy.grumble_score for score in scores)
-    if grumbling and scores[-1] <= scores[0]:
+    if len(scores) < policy.trend_length or not all(score < policy.grumble_score for score in scores):
+        return
+    if scores[-1] <= scores[0] or sum(scores) / len(scores) <= policy.unhappy_score:
         yield _reason("trend", " → ".join(f"{score:+.2f}" for score in scores))
 
 

@@ -11,9 +11,10 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from alembic import command
 from alembic.config import Config
+from alembic.util.exc import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from bot.errors import Unavailable
 
@@ -56,9 +57,9 @@ class Database:
         Raises:
             Unavailable: the database cannot be reached or its tables cannot be brought up to date.
         """
-        if self.is_sqlite and self.url.database:
-            Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
         try:
+            if self.is_sqlite and self.url.database:
+                Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
             with self._write_engine.connect() as connection:
                 if not self.is_sqlite:
                     # Two processes that start together must not both migrate.
@@ -71,7 +72,8 @@ class Database:
                 if not self.is_sqlite:
                     connection.exec_driver_sql("SELECT pg_advisory_unlock(7212001)")
                     connection.commit()
-        except OperationalError as error:
+        except (DBAPIError, CommandError, OSError) as error:
+            self._write_engine.dispose()  # a connection may hold the lock still
             raise Unavailable(
                 f"the database {self.url.render_as_string(hide_password=True)} cannot be used: {_first_line(error)}"
             ) from None
@@ -134,5 +136,6 @@ def _sqlite(engine: Engine, begin: str) -> Engine:
     return engine
 
 
-def _first_line(error: OperationalError) -> str:
-    return str(error.orig).strip().partition("\n")[0]
+def _first_line(error: Exception) -> str:
+    said = error.orig if isinstance(error, DBAPIError) else error
+    return str(said).strip().partition("\n")[0]

@@ -9,7 +9,7 @@
 
   const sheet = new CSSStyleSheet();
   sheet.replaceSync(`
-    button, iframe { position: fixed; z-index: 2147483000; right: 24px; border: 0; box-shadow: 0 8px 32px #0006; }
+    button, iframe { position: fixed; z-index: 2147483000; right: 24px; border: 0; box-shadow: 0 8px 32px #0006, 0 0 0 1px #8883; }
     button { bottom: 24px; width: 60px; height: 60px; padding: 0; border-radius: 50%; cursor: pointer; color: #fff; background: #0f766e; }
     button:hover { background: #0b5f59; }
     button:focus-visible { outline: 3px solid #0f766e; outline-offset: 3px; }
