@@ -21,6 +21,7 @@ from bot.dialogue.triage import Triage
 from bot.dialogue.worker import LEASE_SECONDS, Worker
 from bot.errors import SettingError, Unavailable
 from bot.learning import cards
+from bot.outbox import tell_outside
 from bot.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -44,6 +45,7 @@ class Service:
         self._started_listeners: list[Callable[[str], None]] = []
         self._changed_listeners: list[Callable[[str], None]] = []
         self._waiting: dict[int, asyncio.Event] = {}
+        self._telling: asyncio.Task[None] | None = None
 
     @classmethod
     def build(cls, settings: Settings, *, with_assistant: bool = True, owner: str | None = None) -> "Service":
@@ -70,9 +72,14 @@ class Service:
         if self.worker:
             await self.worker.start()
         self.hints.listen(self._hinted)
+        if self.worker and self.settings.webhook_url:
+            self._telling = asyncio.create_task(tell_outside(self.database, self.settings.webhook_url, self.settings.webhook_secret))
 
     async def stop(self) -> None:
         """Finish what is under way and let go of everything."""
+        if self._telling:
+            self._telling.cancel()
+            await asyncio.gather(self._telling, return_exceptions=True)
         if self.worker:
             await self.worker.stop()
         await self.hints.close()

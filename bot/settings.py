@@ -65,6 +65,12 @@ def _origins(raw: str) -> tuple[str, ...]:
     return origins
 
 
+def _web_address(raw: str) -> str:
+    if urlsplit(raw).scheme not in {"http", "https"} or not urlsplit(raw).netloc:
+        raise ValueError("it must start with https:// or http://")
+    return raw
+
+
 def _database(raw: str) -> str:
     scheme = raw.partition("://")[0]
     if scheme not in {"sqlite", "postgresql", "postgresql+psycopg"}:
@@ -112,6 +118,20 @@ class Settings:
         _secret,
         None,
         "API key of the REST channel /webhooks/rest/webhook; unset: the channel is off.",
+        "a long random text",
+    )
+    webhook_url: str | None = _setting(
+        "ZHIKE_WEBHOOK_URL",
+        _web_address,
+        None,
+        "Where new tickets and hand-offs are told to, as JSON by POST.",
+        "https://shop.example/hooks/zhike",
+    )
+    webhook_secret: str | None = _setting(
+        "ZHIKE_WEBHOOK_SECRET",
+        _secret,
+        None,
+        "Signs what is told: header X-Zhike-Signature, HMAC-SHA256 of the body in hexadecimal.",
         "a long random text",
     )
     turn_timeout: float = _setting("ZHIKE_TURN_TIMEOUT", _seconds, 5.0, "Seconds that the assistant may take for one answer.", "5")

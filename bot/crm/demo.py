@@ -101,7 +101,7 @@ def _fill_customers(c: Connection, rng: random.Random, identities: Sequence[str]
 
 def _fill_orders(c: Connection, rng: random.Random, customers: Sequence[_Customer], at: datetime) -> list[OrderView]:
     product, order = tables.products, tables.orders
-    shelf = list(c.execute(select(product.c.id, product.c.price_cents).order_by(product.c.id)).tuples())
+    shelf = c.execute(select(product.c.id, product.c.price_cents).order_by(product.c.id)).all()
     taken = set(c.execute(select(order.c.number)).scalars())
     homes = {customer.id: _place(rng) for customer in customers}
     rows, baskets = [], []
@@ -122,8 +122,7 @@ def _fill_orders(c: Connection, rng: random.Random, customers: Sequence[_Custome
             for product_id, price, quantity in basket
         ],
     )
-    views = (queries.find_order(c, row["number"]) for row in rows)
-    return [view for view in views if view]
+    return [view for customer in customers for view in queries.orders_of_customer(c, customer.id, len(rows))]
 
 
 def _place(rng: random.Random) -> tuple[str, str, str]:

@@ -1,10 +1,10 @@
 """Opening the record, its tables, and what becomes of errors."""
 
 import asyncio
-import subprocess
-import sys
+import multiprocessing
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -16,8 +16,6 @@ from bot.crm import queries, store, tables
 from bot.crm.database import Database
 from bot.errors import Unavailable
 from tests.crm.making import count, rows, say, visit
-
-ROOT = Path(__file__).parent.parent.parent
 
 
 def test_migrations_make_exactly_the_tables(empty_url: str) -> None:
@@ -51,18 +49,20 @@ def test_opening_again_keeps_what_is_there(empty_url: str) -> None:
     second.close()
 
 
+def open_once(url: str, start: Any) -> None:
+    start.wait(20)
+    Database(url).open().close()
+
+
 def test_processes_that_start_together_do_not_disturb_each_other(empty_url: str) -> None:
-    opening = "import sys; from bot.crm.database import Database; sys.stdin.read(1); Database(sys.argv[1]).open().close()"
-    processes = [
-        subprocess.Popen([sys.executable, "-c", opening, empty_url], cwd=ROOT, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
-        for _ in range(2)
-    ]
+    forking = multiprocessing.get_context("fork")
+    start = forking.Barrier(3)
+    processes = [forking.Process(target=open_once, args=(empty_url, start), daemon=True) for _ in range(3)]
     for process in processes:
-        assert process.stdin is not None
-        process.stdin.write(b"g")
-        process.stdin.flush()
-    said = [process.communicate(timeout=30)[1].decode() for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], "".join(said)
+        process.start()
+    for process in processes:
+        process.join(30)
+    assert [process.exitcode for process in processes] == [0, 0, 0]
     database = Database(empty_url)
     assert count(database, tables.conversations) == 0
     database.close()

@@ -25,9 +25,8 @@ def filled(database: Database) -> Database:
 
 
 def orders(database: Database) -> list[OrderView]:
-    numbers = [row.number for row in rows(database, tables.orders)]
-    found = [database.transaction(queries.find_order, number) for number in numbers]
-    return [view for view in found if view]
+    customers = [row.id for row in rows(database, tables.customers)]
+    return [view for customer in customers for view in database.transaction(queries.orders_of_customer, customer, 999)]
 
 
 def talks(database: Database) -> list[Any]:
@@ -46,18 +45,6 @@ def test_it_says_how_much_it_wrote_and_writes_it_once(database: Database) -> Non
 
 
 def test_the_same_seed_makes_the_same_shop(database: Database) -> None:
-    def shop() -> list[Any]:
-        return [
-            [tuple(row) for row in database.transaction(lambda c: c.execute(wanted).all())]
-            for wanted in (
-                select(tables.customers.c.name, tables.customers.c.phone).order_by(tables.customers.c.id),
-                select(tables.orders.c.number, tables.orders.c.status, tables.orders.c.ordered_at, tables.orders.c.address).order_by(
-                    tables.orders.c.id
-                ),
-                select(tables.messages.c.text, tables.messages.c.at).order_by(tables.messages.c.id),
-            )
-        ]
-
     class Undo(Exception):
         pass
 
@@ -74,9 +61,8 @@ def test_the_same_seed_makes_the_same_shop(database: Database) -> None:
     for seed in (5, 5, 6):
         with pytest.raises(Undo):
             database.transaction(once, seed)
-    database.transaction(fill, seed=5, now=NOW)
-    assert seen[0] == seen[1] != seen[2]
-    assert [number for number, *_ in shop()[1]] == seen[0][0]
+    assert seen[0] == seen[1]
+    assert seen[1][0] != seen[2][0]
 
 
 def test_another_seed_adds_another_shop_s_worth(filled: Database) -> None:
@@ -95,6 +81,7 @@ def test_products_can_be_shown(filled: Database) -> None:
 
 def test_orders_are_in_every_status_and_make_sense(filled: Database) -> None:
     found = orders(filled)
+    assert len(found) == 180
     assert {view.status for view in found} == set(ORDER_STATES)
     for view in found:
         dates = [at for at in (view.ordered_at, view.shipped_at, view.delivered_at) if at]

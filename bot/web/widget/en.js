@@ -7,7 +7,7 @@ export default {
   hello: "Hi, I'm the shop's assistant. Ask me about deliveries, returns or invoices. For a member of staff, choose Talk to a person above.",
   ideas: ["Where is my parcel?", "How do I return something?", "I need an invoice"],
   before: "Before we start",
-  why: "To answer you, and to show you this chat again later, we keep what is written here. Only the shop's staff can read it, and it is deleted after a set time. A bot answers first.",
+  why: "To answer you, and to show you this chat again later, we keep what is written here. Only the shop's staff can read it; ask us any time to delete it. A bot answers first.",
   refused: "You declined: nothing has been stored, and messages cannot be sent.",
   privacy: "Privacy notice",
   agree: "Agree and start",

@@ -11,7 +11,6 @@
   sheet.replaceSync(`
     button, iframe { position: fixed; z-index: 2147483000; right: 24px; border: 0; box-shadow: 0 8px 32px #0006, 0 0 0 1px #8883; }
     button { bottom: 24px; width: 60px; height: 60px; padding: 0; border-radius: 50%; cursor: pointer; color: #fff; background: #0f766e; }
-    button:hover { background: #0b5f59; }
     button:focus-visible { outline: 3px solid #0f766e; outline-offset: 3px; }
     svg { width: 28px; vertical-align: middle; fill: none; stroke: currentColor; stroke-width: 2; stroke-linecap: round; stroke-linejoin: round; }
     b { position: absolute; top: -3px; right: -3px; padding: 0 8px; border-radius: 11px; font: 600 12px/22px system-ui; background: #b3261e; }
@@ -90,6 +89,5 @@
   });
   draw();
   document.body.append(host);
-  // answers are counted on the shop's next page, too
   if (sessionStorage.zhike) build();
 })();
