@@ -152,11 +152,18 @@ class Ours:
         assert self._server is not None
         async with connected(self._server) as client:
             await client.hello()
-            self._first_replies = len(await client.ask(workload.message(0)))
+            self._first_replies = await self._count_replies(client, workload.message(0))
             for text in workload.MESSAGES:
-                self._replies[text] = len(await client.ask(text))
+                self._replies[text] = await self._count_replies(client, text)
             if any(frame["type"] == "state" and frame["state"] != "bot" for frame in client.frames):
                 raise NotMeasured("ours: a message of the workload was handed to a person")
+
+    async def _count_replies(self, client: Client, text: str) -> int:
+        assert self._server is not None
+        try:
+            return len(await client.ask(text))
+        except (TimeoutError, ConnectionError):
+            raise NotMeasured(f"ours: no reply to {text!r}; it came: {client.frames[-5:]}\n{self._server.said[-1500:]}") from None
 
     @asynccontextmanager
     async def chat(self) -> AsyncIterator["OurChat"]:

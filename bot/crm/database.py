@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sqlite3
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -128,12 +129,26 @@ def _whole(engine: Engine, function: Callable[Concatenate[Connection, P], T], *a
 def _sqlite(engine: Engine, begin: str) -> Engine:
     def connect(connection: sqlite3.Connection, record: Any) -> None:
         connection.isolation_level = None  # SQLAlchemy begins and commits, not the driver
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_MILLISECONDS}"):
+        for pragma in (f"busy_timeout={BUSY_MILLISECONDS}", "synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
+        _use_wal(connection)
 
     event.listen(engine, "connect", connect)
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
     return engine
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    # Where two processes turn a new file to WAL at the same time, SQLite gives up at once, whatever the busy timeout.
+    deadline = time.monotonic() + BUSY_MILLISECONDS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
 
 
 def _first_line(error: Exception) -> str:

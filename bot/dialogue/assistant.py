@@ -60,6 +60,7 @@ class Assistant:
 
         from bot.dialogue.actions import actions_in_process, custom_actions
         from bot.dialogue.locks import FifoLockStore
+        from bot.dialogue.runner import SequentialGraphRunner
         from bot.dialogue.trackers import LiveTrackerStore
 
         async def load_tracker(conversation_id: str, turns: int) -> Any:
@@ -71,6 +72,7 @@ class Assistant:
             raise ModelError(f"Rasa cannot load {model.name}; run: make train")
         # Rasa wraps the store in one that goes on in memory, silently, when reading fails.
         agent.tracker_store = agent.processor.tracker_store = trackers
+        agent.processor.graph_runner = SequentialGraphRunner(agent.processor.graph_runner)
         missing = sorted(set(agent.domain.user_actions) - set(agent.domain.responses) - set(custom_actions()) - set(agent.domain.forms))
         missing = [name for name in missing if not name.startswith("utter_")]
         if missing:
@@ -108,7 +110,7 @@ class Assistant:
             error = f"no answer within {self._timeout:g} s"
         except Exception as raised:
             log.exception("turn failed", turn=pending.turn_id)
-            error = type(raised).__name__
+            error = "; ".join(turn.failures) or type(raised).__name__
         finally:
             current_turn.reset(token)
         if error is None and turn.interaction is None:

@@ -13,7 +13,7 @@ from typing import Any
 
 PLACEHOLDERS = {
     "rasa.utils.tensorflow.callback": ("RasaTrainingLogger", "RasaModelCheckpoint"),
-    "rasa.utils.tensorflow.data_generator": ("RasaDataGenerator", "RasaBatchDataGenerator", "DataChunkFile", "RasaDataChunkFileGenerator"),
+    "rasa.utils.tensorflow.data_generator": ("RasaDataGenerator", "RasaBatchDataGenerator"),
     "rasa.graph_components.validators.default_recipe_validator": ("DefaultV1RecipeValidator",),
 }
 """Modules that import TensorFlow and that serving never calls, with the names that Rasa imports from them."""

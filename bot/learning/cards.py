@@ -120,7 +120,7 @@ def verified(folder: Path, card: Card) -> Path:
         ModelError: it is missing, or its content is not what the card says.
     """
     path = folder / card.file
-    if not path.is_file():
+    if path.parent != folder or not path.is_file():
         raise ModelError(f"{path} is missing; run: make train")
     if hashlib.sha256(path.read_bytes()).hexdigest() != card.sha256:
         raise ModelError(f"{path} was changed after training: its hash is not the card's. It is not read; run: make train")
@@ -139,6 +139,8 @@ def load(folder: Path, kind: str) -> TrainedModel:
         classifier = skops.io.load(path, trusted=list(TRUSTED))
     except Exception as error:
         raise ModelError(f"{path} cannot be read with the installed packages ({type(error).__name__}); run: make train") from error
+    if not isinstance(classifier, TextClassifier):
+        raise ModelError(f"{path} holds no classifier; run: make train")
     return TrainedModel(classifier, card)
 
 

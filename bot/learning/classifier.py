@@ -1,5 +1,6 @@
 """A linear text classifier: TF-IDF over words and character n-grams, then multinomial logistic regression (softmax regression)."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Self
 
@@ -57,7 +58,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Learn from texts and their labels.
 
         Raises:
-            DataError: fewer than two labels, or no term left.
+            DataError: fewer than two labels.
         """
         if len(set(y)) < 2:
             raise DataError(f"a classifier needs examples of at least two labels; there is {len(set(y))}")
@@ -85,6 +86,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if not texts:
             return []
         labels = self.classes_.tolist()
+        if len(texts) == 1:
+            return [self.classify_and_explain(texts[0], 0)[0]]
         return [
             Prediction(labels[int(row.argmax())], float(row.max()), dict(zip(labels, row.tolist(), strict=True)))
             for row in self.predict_proba(texts)
@@ -95,22 +98,33 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         Terms come as they are read, those within or around a reported one are left out; only positive weights.
         """
-        row = self.vectorizer_.transform([text])
-        probabilities = self._softmax(row)[0]
+        indices, weights = self._weigh(text)
+        probabilities = softmax(weights @ self._weights[indices] + self._intercepts)
         best = int(probabilities.argmax())
         labels = self.classes_.tolist()
         prediction = Prediction(labels[best], float(probabilities[best]), dict(zip(labels, probabilities.tolist(), strict=True)))
-        contributions = row.data * self._weights[row.indices, best]
+        contributions = weights * self._weights[indices, best]
         names = self._names
         found: list[Weight] = []
         for position in np.argsort(-contributions):
             weight = float(contributions[position])
             if weight <= 0 or len(found) == limit:
                 break
-            term = names[row.indices[position]][2:].strip("^$ ")
+            term = names[indices[position]][2:].strip("^$ ")
             if term and not any(term in other.term or other.term in term for other in found):
                 found.append(Weight(term, round(weight, 4)))
         return prediction, found
+
+    def _weigh(self, text: str) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+        """Terms of one text and their TF-IDF weights: what the vectorizer gives, without what it needs for many texts at once."""
+        vocabulary = self.vectorizer_.vocabulary_
+        counts = Counter(vocabulary[term] for term in terms(text) if term in vocabulary)
+        indices = np.fromiter(counts, dtype=np.intp, count=len(counts))
+        weights = np.log(np.fromiter(counts.values(), dtype=np.float32, count=len(counts))) + 1
+        weights *= self.vectorizer_.idf_[indices]
+        length = float(np.sqrt(weights @ weights)) or 1.0
+        normalised: NDArray[np.float32] = weights / np.float32(length)
+        return indices, normalised
 
     def _softmax(self, weighed: csr_matrix) -> NDArray[np.float64]:
         """As `LogisticRegression.predict_proba`, which copies all its coefficients at every call."""

@@ -28,7 +28,7 @@ def normalise(text: str) -> str:
     >>> normalise("订单２０２６１１０８００２３ 怎么还没到！！！！")
     '订单\\ue000 怎么还没到!!'
     """
-    text = unicodedata.normalize("NFKC", text).lower()
+    text = unicodedata.normalize("NFKC", text.encode(errors="replace").decode()).lower()  # a lone surrogate cannot be cut into words
     for shape, placeholder in _SHAPES:
         text = shape.sub(placeholder, text)
     return _SPACE.sub(" ", _REPEATED.sub(r"\1\1", text)).strip()

@@ -368,6 +368,15 @@ def test_a_turn_is_done_once(database: Database) -> None:
     assert count(database, tables.interactions) == count(database, tables.hand_offs) == count(database, tables.tickets) == 1
 
 
+def test_a_turn_is_done_once_also_while_its_worker_has_the_next(database: Database) -> None:
+    conversation_id = visit(database).conversation_id
+    turn = turn_of(say(database, conversation_id, "一"))
+    say(database, conversation_id, "二")
+    assert finish(database, turn, replies=(Reply("在的"),)).next is not None
+    assert finish(database, turn, replies=(Reply("在的"),)).discarded
+    assert making.texts(database, conversation_id) == ["一", "二", "在的"]
+
+
 def test_a_reply_never_lands_after_the_conversation_changed_hands(database: Database) -> None:
     conversation_id = visit(database).conversation_id
     turn = turn_of(say(database, conversation_id))
