@@ -1,5 +1,7 @@
 """Passwords are kept as argon2id hashes."""
 
+from functools import cache
+
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
@@ -7,7 +9,6 @@ from bot.errors import BadInput
 
 SHORTEST, LONGEST = 10, 200
 _HASHER = PasswordHasher()
-_NOBODY = _HASHER.hash("nobody signs in with this")
 
 
 def hashed(password: str) -> str:
@@ -24,6 +25,11 @@ def hashed(password: str) -> str:
 def fits(password: str, password_hash: str | None) -> bool:
     """Whether a password belongs to a hash. Without a hash (no such user) it takes as long and fails."""
     try:
-        return _HASHER.verify(password_hash or _NOBODY, password) and bool(password_hash)
+        return _HASHER.verify(password_hash or _nobodys(), password) and bool(password_hash)
     except (VerificationError, InvalidHashError):
         return False
+
+
+@cache
+def _nobodys() -> str:
+    return _HASHER.hash("nobody signs in with this")

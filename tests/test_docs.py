@@ -6,11 +6,15 @@ import shlex
 import socket
 from dataclasses import fields
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
+import yaml
 
 from bot import errors
 from bot.__main__ import _parser
+from bot.conversation.escalation import Policy, most_urgent
+from bot.conversation.outcome import Reason
 from bot.conversation.taxonomy import INTENT_QUEUES, QUEUES
 from bot.settings import ROOT, Settings
 from bot.web import app, chat, frames
@@ -115,6 +119,27 @@ def test_intents_queues_and_forms_are_counted_right() -> None:
     assert f"{len(INTENT_QUEUES)} 种意图" in readme
     assert f"{len(INTENT_QUEUES)} intents" in readme
     assert {8: "八个队列"}[len(QUEUES)] in readme
+
+
+# What the assistant does
+
+
+def test_reasons_with_their_priorities_and_thresholds() -> None:
+    documented = {row[0].strip("`"): (row[1], row[2]) for row in rows("docs/escalation.md")}
+    codes = get_args(get_type_hints(Reason)["code"])
+    assert {code: priority for code, (_, priority) in documented.items()} == {code: most_urgent([Reason(code, "", "")]) for code in codes}
+    policy = Policy()
+    thresholds = {"request": [policy.request_confidence], "anger": [policy.rage_score, policy.anger_score], "trend": [policy.grumble_score]}
+    for code, values in thresholds.items():
+        named = re.findall(r"−?\d+\.\d+", documented[code][0])
+        assert named == [f"{value:g}".replace("-", "−") for value in values], code
+
+
+def test_fallback_thresholds() -> None:
+    (fallback,) = [part for part in yaml.safe_load(text("config.yml"))["pipeline"] if part["name"] == "FallbackClassifier"]
+    content = text("docs/assistant.md")
+    assert f"confidence of {fallback['threshold']}," in content
+    assert f"within {fallback['ambiguity_threshold']}," in content
 
 
 # Protocol

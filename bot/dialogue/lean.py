@@ -14,9 +14,10 @@ from typing import Any
 PLACEHOLDERS = {
     "rasa.utils.tensorflow.callback": ("RasaTrainingLogger", "RasaModelCheckpoint"),
     "rasa.utils.tensorflow.data_generator": ("RasaDataGenerator", "RasaBatchDataGenerator"),
+    "rasa.core.test": (),
     "rasa.graph_components.validators.default_recipe_validator": ("DefaultV1RecipeValidator",),
 }
-"""Modules that import TensorFlow and that serving never calls, with the names that Rasa imports from them."""
+"""Modules that import TensorFlow (or, for tests, Matplotlib) and that serving never calls, with the names that Rasa imports from them."""
 
 CHANNELS = {
     "console": "CmdlineInput", "facebook": "FacebookInput", "hangouts": "HangoutsInput", "mattermost": "MattermostInput",

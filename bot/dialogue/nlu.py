@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import skops.io
 from rasa.engine.graph import ExecutionContext, GraphComponent
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
 from rasa.engine.storage.resource import Resource
@@ -16,9 +15,9 @@ from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from bot.errors import DataError, ModelError
 from bot.learning.classifier import TextClassifier
+from bot.learning.files import dumps, loads
 
 MODEL_FILE = "intents.skops"
-TRUSTED = ["bot.learning.classifier.TextClassifier", "bot.learning.text.terms"]
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
@@ -62,7 +61,7 @@ class SoftmaxIntentClassifier(GraphComponent, IntentClassifier):
         self._classifier = TextClassifier(regularisation=self._config["regularisation"], min_count=self._config["min_count"])
         self._classifier.fit([example.get(TEXT) for example in examples], intents)
         with self._storage.write_to(self._resource) as folder:
-            skops.io.dump(self._classifier, folder / MODEL_FILE)
+            (folder / MODEL_FILE).write_bytes(dumps(self._classifier))
         return self._resource
 
     @classmethod
@@ -76,7 +75,7 @@ class SoftmaxIntentClassifier(GraphComponent, IntentClassifier):
         """
         try:
             with model_storage.read_from(resource) as folder:
-                classifier = skops.io.load(folder / MODEL_FILE, trusted=TRUSTED)
+                classifier = loads((folder / MODEL_FILE).read_bytes())
         except Exception as error:
             raise ModelError(f"the intent classifier of this model cannot be read ({type(error).__name__}); train again") from error
         return cls(config, model_storage, resource, classifier)

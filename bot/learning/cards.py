@@ -10,12 +10,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import skops.io
-
 from bot.errors import ModelError
 from bot.learning.classifier import Prediction, TextClassifier, Weight
+from bot.learning.files import dumps, loads
 
-TRUSTED = ("bot.learning.classifier.TextClassifier", "bot.learning.text.terms")
 PACKAGES = ("scikit-learn", "skops", "numpy", "rjieba")
 
 
@@ -80,7 +78,7 @@ def sha256_of(*paths: Path) -> str:
 def save(classifier: TextClassifier, folder: Path, kind: str, *, data_sha256: str, examples: int, metrics: dict[str, Any]) -> Card:
     """Write `kind`.skops and `kind`.json into a folder; readers see the old pair or the new one."""
     folder.mkdir(parents=True, exist_ok=True)
-    content = skops.io.dumps(classifier)
+    content = dumps(classifier)
     card = Card(
         kind=kind,
         file=f"{kind}.skops",
@@ -136,7 +134,7 @@ def load(folder: Path, kind: str) -> TrainedModel:
     card = read_card(folder, kind)
     path = verified(folder, card)
     try:
-        classifier = skops.io.load(path, trusted=list(TRUSTED))
+        classifier = loads(path.read_bytes())
     except Exception as error:
         raise ModelError(f"{path} cannot be read with the installed packages ({type(error).__name__}); run: make train") from error
     if not isinstance(classifier, TextClassifier):

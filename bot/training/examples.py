@@ -30,7 +30,7 @@ def read_rows(path: Path, text: str, label: str) -> Examples:
     """The columns `text` and `label` of a CSV file in UTF-8 with a header; rows without text are passed over.
 
     Raises:
-        DataError: the file cannot be read, a column is missing, or a row has no label.
+        DataError: the file cannot be read, a column is missing, or a row has no label or holds NUL.
     """
     csv.field_size_limit(_LONGEST_FIELD)
     found = Examples([], [])
@@ -44,6 +44,8 @@ def read_rows(path: Path, text: str, label: str) -> Examples:
                 )
             for row in rows:
                 words, name = (row[text] or "").strip(), (row[label] or "").strip()
+                if "\0" in words + name:
+                    raise DataError(f"{path}, line {rows.line_num}: there is a NUL character")
                 if words and not name:
                     raise DataError(f"{path}, line {rows.line_num}: the column {label} is empty")
                 if words:
@@ -85,7 +87,7 @@ def read_intents(folder: Path) -> Examples:
     """The examples of all intents in Rasa's YAML files of a folder, without the marks of entities.
 
     Raises:
-        DataError: a file is not YAML.
+        DataError: a file is not YAML, or is shaped otherwise than Rasa's training data.
     """
     found = Examples([], [])
     for path in sorted(folder.rglob("*.yml")):
@@ -93,7 +95,10 @@ def read_intents(folder: Path) -> Examples:
             content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise DataError(f"{path} is not YAML: {str(error).partition(chr(10))[0]}") from None
-        for block in content.get("nlu") or ():
+        blocks = (content.get("nlu") or []) if isinstance(content, dict) else None
+        if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
+            raise DataError(f"{path} is not a file of training data for the assistant")
+        for block in blocks:
             for line in str(block.get("examples", "")).splitlines() if "intent" in block else ():
                 words = _ANNOTATED.sub(r"\1", line.removeprefix("-").strip()) if line.startswith("-") else ""
                 if words:

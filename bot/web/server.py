@@ -8,7 +8,7 @@ import sys
 import structlog
 from aiohttp import web
 
-from bot.crm import store
+from bot.crm import queries, store
 from bot.crm.database import Database
 from bot.errors import SettingError
 from bot.passwords import hashed
@@ -59,6 +59,8 @@ async def _serve(service: Service, host: str, port: int, role: str) -> None:
 
 def _first_admin(database: Database) -> None:
     """Somebody must be able to sign in: at the first start an admin is made, whose password is shown this once."""
+    if database.transaction(queries.has_users):
+        return
     password = secrets.token_urlsafe(12)
     if database.transaction(store.add_first_user, "admin", hashed(password)):
         print(f"The first admin was made. Name: admin  Password: {password}  (shown this once)", file=sys.stderr, flush=True)
