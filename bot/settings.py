@@ -1,5 +1,6 @@
 """Every setting, read from the environment once and checked at once; a bad value stops the start with a clear sentence."""
 
+import math
 import os
 import socket
 from collections.abc import Mapping
@@ -32,7 +33,10 @@ def _secret(raw: str) -> str:
 
 
 def _path(raw: str) -> Path:
-    return (ROOT / Path(raw).expanduser()).resolve()
+    try:
+        return (ROOT / Path(raw).expanduser()).resolve()
+    except RuntimeError as error:  # ~somebody whom this machine does not know
+        raise ValueError(error) from None
 
 
 def _seconds(raw: str) -> float:
@@ -45,7 +49,7 @@ def _seconds(raw: str) -> float:
 def _rate(raw: str) -> Rate:
     burst, _, per_second = raw.partition("/")
     rate = Rate(int(burst), float(per_second))
-    if rate.burst < 1 or rate.per_second <= 0:
+    if rate.burst < 1 or not 0 < rate.per_second < math.inf:
         raise ValueError("both numbers must be positive")
     return rate
 
@@ -175,4 +179,6 @@ class Settings:
                 raise SettingError(f"{shown} cannot be used: {error} (for example {setting.metadata['example']})") from None
         if values.get("log_format", "console") not in {"console", "json"}:
             raise SettingError(f"ZHIKE_LOG_FORMAT={values['log_format']!r} cannot be used: it is console or json")
+        if "var" in values:
+            values.setdefault("database_url", f"sqlite:///{values['var'] / 'zhike.db'}")
         return cls(**values)

@@ -1,5 +1,6 @@
 """The command line, as a script uses it: what goes in, what comes out, and how it ends."""
 
+import io
 import json
 import os
 import socket
@@ -10,10 +11,15 @@ from typing import Any
 
 import pytest
 
+from bot import terminal
+from bot.__main__ import main
+from bot.conversation.outcome import Interaction
 from bot.crm import queries
 from bot.crm.database import Database
+from bot.errors import BadInput
 from bot.passwords import fits
-from bot.service import claim_name
+from bot.service import Service, claim_name
+from bot.settings import Settings
 from tests.servers import ROOT
 
 FIELDS = {"text", "intent", "intent_confidence", "queue", "queue_confidence", "sentiment", "sentiment_score", "escalate", "reasons"}
@@ -46,8 +52,13 @@ def run(folder: Path, *arguments: str, typed: bytes | str = b"", **environment: 
     own = {"ZHIKE_DATABASE_URL": f"sqlite:///{folder / 'zhike.db'}", "ZHIKE_VAR": str(folder), **environment}
     return Ended(
         subprocess.run(
-            [sys.executable, "-m", "bot", *arguments], input=typed.encode() if isinstance(typed, str) else typed,
-            env={**kept, **own}, cwd=ROOT, capture_output=True, timeout=120, check=False,
+            [sys.executable, "-m", "bot", *arguments],
+            input=typed.encode() if isinstance(typed, str) else typed,
+            env={**kept, **own},
+            cwd=ROOT,
+            capture_output=True,
+            timeout=120,
+            check=False,
         )  # fmt: skip
     )
 
@@ -92,6 +103,218 @@ def test_predictions_hold_all_that_was_promised(predicted: Ended) -> None:
     assert (thanks["intent"], thanks["sentiment"]) == ("thank", "positive")
 
 
-def test_nothing_asked_nothing_answered(tmp_path: Path) -> None:
-    done = run(tmp_path, "predict", typed=b"\n\n")
-    assert (done.status, done.out, done.err) == (0, "", "")
+class Echo:
+    """A service whose assistant takes everything and says nothing."""
+
+    def __init__(self) -> None:
+        self.assistant = self.database = self
+
+    def assess_all(self, texts: list[str]) -> list[Any]:
+        nothing = Interaction("greet", 1.0, False, "general", 1.0, {}, (), "neutral", 0.0, (), False, (), {}, 0.0)
+        return [nothing for _ in texts]
+
+    def close(self) -> None: ...
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        b"not json",
+        b"{",
+        b'"text"',
+        b"[]",
+        b"null",
+        b"7",
+        b"{}",
+        b'{"Text": "a"}',
+        b'{"text": 7}',
+        b'{"text": null}',
+        b'{"text": ["a"]}',
+        b'{"text": ""}',
+        b'{"text": " \\u0000 "}',
+        b'{"text": "\\ud800"}',
+        b'{"text": "\xff\xfe"}',
+        '{"text": "退款"}'.encode("gbk"),
+        b"[" * 100_000,
+        b'\xef\xbb\xbf\xef\xbb\xbf{"text": "a"}',
+    ],
+)
+def test_bad_lines_are_refused_by_number(bad: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Service, "build", lambda settings: Echo())
+    out = io.StringIO()
+    with pytest.raises(BadInput, match=r"^line 3[: ]"):
+        terminal.predict(Settings(), [b'{"text": "a"}\n', b'{"text": "b"}\n', bad + b"\n", b'{"text": "c"}\n'], out)
+    assert [json.loads(line)["text"] for line in out.getvalue().splitlines()] == ["a", "b"]
+
+
+def test_long_input_is_answered_whole_and_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Service, "build", lambda settings: Echo())
+    out = io.StringIO()
+    terminal.predict(Settings(), (b'{"text": "%d"}\n' % number for number in range(1000)), out)
+    assert [json.loads(line)["text"] for line in out.getvalue().splitlines()] == [str(number) for number in range(1000)]
+
+
+def test_nothing_asked_nothing_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Service, "build", lambda settings: Echo())
+    for typed in ([], [b"\n", b"  \n"]):
+        out = io.StringIO()
+        terminal.predict(Settings(), typed, out)
+        assert out.getvalue() == ""
+
+
+# chat --jsonl
+
+TALK = [
+    ("一号", "我要退款"),
+    ("二号", "你好😀"),
+    ("一号", NUMBER),
+    ("二号", "转人工"),
+    ("三号", "人工客服"),
+    ("二号", "还在吗"),
+]
+
+
+@pytest.fixture(scope="module")
+def chatted(tmp_path_factory: pytest.TempPathFactory) -> Ended:
+    """Three customers in turn, then a line without a sender."""
+    typed = lines(*({"sender": sender, "text": text} for sender, text in TALK)) + lines({"text": "谁"}, {"sender": "一号", "text": "后"})
+    return run(tmp_path_factory.mktemp("chat"), "chat", "--jsonl", typed=typed)
+
+
+def test_a_chat_answers_every_line_before_a_bad_one(chatted: Ended) -> None:
+    assert chatted.error == 'zhike: line 7 is not a JSON object with "sender"'
+    assert [answer["sender"] for answer in chatted.answers] == [sender for sender, _ in TALK]
+    for answer in chatted.answers:
+        assert set(answer) - {"position"} == {"sender", "replies", "state", "intent", "queue", "sentiment"}
+        assert ("position" in answer) == (answer["state"] == "queued")
+
+
+def test_every_sender_has_a_conversation_with_a_memory(chatted: Ended) -> None:
+    asked, greeted, numbered, *_ = chatted.answers
+    assert asked["intent"] == "request_refund"
+    assert (greeted["intent"], greeted["state"]) == ("greet", "bot")
+    assert numbered["intent"] == "inform"
+    assert numbered["replies"], "the number was asked for, so that it is answered"
+    assert numbered["replies"] != greeted["replies"]
+    assert numbered["replies"] != asked["replies"]
+
+
+def test_who_is_queued_is_told_the_place_and_answered_by_nobody_else(chatted: Ended) -> None:
+    _, _, _, first, second, waiting = chatted.answers
+    assert (first["state"], first["position"]) == ("queued", 1)
+    assert first["replies"]
+    assert (second["state"], second["position"]) == ("queued", 2)
+    assert (waiting["state"], waiting["position"]) == ("queued", 1)
+    assert waiting["replies"] == []
+
+
+def test_buttons_are_offered_with_what_choosing_them_says(chatted: Ended) -> None:
+    offered = [button for answer in chatted.answers for reply in answer["replies"] for button in reply.get("buttons", ())]
+    assert offered
+    assert all(set(button) == {"title", "payload"} and button["payload"].startswith("/") for button in offered)
+
+
+# evaluate
+
+
+def table(path: Path, rows: list[tuple[str, str]], header: str = "message,team") -> Path:
+    path.write_text("\n".join([header, *(f"{text},{label}" for text, label in rows)]), encoding="utf-8")
+    return path
+
+
+def test_evaluate_reports_on_the_second_file(tmp_path: Path) -> None:
+    train = table(tmp_path / "a.csv", [("退款", "money"), ("退钱", "money"), ("快递", "parcel"), ("物流", "parcel")] * 3)
+    test = table(tmp_path / "b.csv", [("要退款", "money"), ("快递呢", "parcel"), ("物流呢", "money")])
+    arguments = ("evaluate", "tickets", "--train", str(train), "--test", str(test), "--text", "message", "--label", "team")
+    done = run(tmp_path, *arguments, "--json")
+    assert (done.status, done.err) == (0, "")
+    (report,) = done.answers
+    assert set(report) >= {"accuracy", "macro_f1", "per_class", "fit_seconds", "texts_per_second"}
+    assert report["accuracy"] == round(2 / 3, 4)
+    assert report["macro_f1"] == round((2 / 3 + 2 / 3) / 2, 4)
+    assert report["per_class"]["money"] == {"precision": 1.0, "recall": 0.5, "support": 2}
+    assert report["fit_seconds"] > 0
+    assert report["texts_per_second"] > 0
+
+
+def test_evaluate_says_what_is_wrong_with_a_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ZHIKE_VAR", str(tmp_path))
+    good, bad = table(tmp_path / "a.csv", [("退款", "x"), ("快递", "y")]), table(tmp_path / "b.csv", [("退", "x")], "message,label")
+    for train, test, said in (
+        (good, bad, "has no column team; it has: message, label"),
+        (tmp_path / "c.csv", good, "c.csv cannot be read"),
+    ):
+        assert main(["evaluate", "tickets", "--train", str(train), "--test", str(test), "--text", "message", "--label", "team"]) == 1
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.startswith("zhike: ")
+        assert said in err
+        assert err.count("\n") == 1
+
+
+# users add
+
+
+def test_users_are_added_once_with_a_password_that_is_long_enough(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ZHIKE_DATABASE_URL", url := f"sqlite:///{tmp_path / 'zhike.db'}")
+
+    def add(name: str, password: str) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "stdin", io.StringIO(password + "\n"))
+        status = main(["users", "add", name, "--role", "agent"])
+        out, err = capsys.readouterr()
+        assert password not in out + err
+        return status, out + err
+
+    assert add("小袁", "too short") == (1, "zhike: a password has 10 to 200 characters\n")
+    assert add("小袁", "long enough, this one") == (0, "小袁 may sign in as agent.\n")
+    status, said = add("小袁", "another one, long enough")
+    assert status == 1
+    assert "小袁" in said
+    assert said.startswith("zhike: ")
+    database = Database(url).open()
+    user = database.transaction(queries.user_by_name, "小袁")
+    assert user is not None
+    assert user.role == "agent"
+    assert fits("long enough, this one", user.password_hash)
+    database.close()
+
+
+# what stops the start
+
+
+def test_a_setting_that_cannot_be_used_is_one_line(tmp_path: Path) -> None:
+    done = run(tmp_path, "predict", ZHIKE_DATABASE_URL="nonsense")
+    assert "ZHIKE_DATABASE_URL='nonsense' cannot be used" in done.error
+    assert done.out == ""
+
+
+def test_a_port_in_use_is_one_line(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = run(tmp_path, "serve", "--role", "web", "--port", str(port))
+    assert done.status == 1
+    errors = [line for line in done.err.splitlines() if line.startswith("zhike: ")]
+    assert len(errors) == 1
+    assert errors[0].startswith(f"zhike: cannot listen on 127.0.0.1:{port}: ")
+    assert "Traceback" not in done.err
+
+
+def test_a_name_in_use_is_one_line(tmp_path: Path) -> None:
+    with claim_name(tmp_path, "worker-1"):
+        done = run(tmp_path, "serve", "--role", "worker", ZHIKE_WORKER_NAME="worker-1")
+    assert "another process works as 'worker-1'" in done.error
+    assert "ZHIKE_WORKER_NAME" in done.error
+
+
+@pytest.mark.parametrize("arguments", [[], ["dance"], ["serve", "--role", "king"], ["users", "add", "x"], ["evaluate", "tickets"]])
+def test_what_is_not_a_command_is_refused_with_the_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert "usage: python -m bot" in capsys.readouterr().err

@@ -276,8 +276,9 @@ def _anger(situation: Situation, policy: Policy) -> Iterator[Reason]:
 
 def _trend(situation: Situation, policy: Policy) -> Iterator[Reason]:
     scores = (*situation.earlier_scores, situation.sentiment_score)[-policy.trend_length :]
-    grumbling = len(scores) == policy.trend_length and all(score < policy.grumble_score for score in scores)
-    if grumbling and scores[-1] <= scores[0]:
+    if len(scores) < policy.trend_length or not all(score < policy.grumble_score for score in scores):
+        return
+    if scores[-1] <= scores[0] or sum(scores) / len(scores) <= policy.unhappy_score:
         yield _reason("trend", " → ".join(f"{score:+.2f}" for score in scores))
 
 

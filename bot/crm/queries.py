@@ -124,7 +124,7 @@ def news(c: Connection, conversation_ids: Sequence[str]) -> dict[str, tuple[int,
 
 
 def offered_choices(c: Connection, conversation_id: str, *, again: str | None = None) -> dict[str, str]:
-    """Payload and title of the buttons offered since the customer last spoke.
+    """Payload and title of the buttons that were offered last, also when the customer wrote something else since.
 
     With `again`, the client id of a choice that may be a repetition, the choice made under that id counts as offered too.
     """
@@ -349,9 +349,9 @@ def transcript(c: Connection, conversation_id: str) -> Transcript | None:
     return Transcript(now, name, channel, messages, tuple(TicketView(**row._mapping) for row in tickets))
 
 
-def has_users(c: Connection) -> bool:
-    """Whether anybody may sign in."""
-    return c.execute(select(tables.users.c.id).limit(1)).scalar() is not None
+def has_admin(c: Connection) -> bool:
+    """Whether anybody may sign in as admin."""
+    return c.execute(select(tables.users.c.id).where(tables.users.c.role == "admin").limit(1)).scalar() is not None
 
 
 def user_by_name(c: Connection, name: str) -> User | None:

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import Connection, Row, Table, and_, bindparam, delete, insert, or_, select, update
@@ -470,14 +471,15 @@ def add_user(c: Connection, name: str, role: Role, password_hash: str) -> User:
     return User(user_id, name, role, password_hash)
 
 
-def add_first_user(c: Connection, name: str, password_hash: str) -> bool:
-    """The first admin, unless somebody exists; tells whether one was made."""
+def add_first_admin(c: Connection, name: str, password_hash: str) -> User | None:
+    """The first admin, unless there is one; returns who was made. A name that is taken gets a number."""
     if c.dialect.name == "postgresql":
         c.exec_driver_sql("LOCK TABLE users IN EXCLUSIVE MODE")
-    if queries.has_users(c):
-        return False
-    add_user(c, name, "admin", password_hash)
-    return True
+    if queries.has_admin(c):
+        return None
+    names = (name, *(f"{name}{number}" for number in count(2)))
+    free = next(one for one in names if queries.user_by_name(c, one) is None)
+    return add_user(c, free, "admin", password_hash)
 
 
 def create_session(c: Connection, user_id: int, *, lifetime: timedelta) -> tuple[str, str]:

@@ -31,6 +31,8 @@ APOLOGIES = {
     ),
 }
 ASK_FOR_A_PERSON = "/request_human"
+NOT_UNDERSTOOD: dict[str, Any] = {"text": "", "intent": {"name": None, "confidence": 0.0}, "entities": []}
+"""Rasa's parse data of a message of which nothing is known."""
 WARM_UP = ("你好", "我的快递到哪了", "hello, where is my order?")
 
 
@@ -95,12 +97,19 @@ class Assistant:
             locale=language_of(pending.text, "en" if pending.locale.lower().startswith("en") else "zh"), verified=pending.verified,
             tracker_turn_id=pending.tracker_turn_id, history=pending.history, payload=pending.payload,
         )  # fmt: skip
-        parsed = self._parse([pending.payload or _as_text(pending.text)])[0]
+        error = None
+        parsed = dict(NOT_UNDERSTOOD)
+        try:
+            parsed = self._parse([pending.payload or _as_text(pending.text)])[0]
+        except Exception as raised:  # or the turn would be tried forever, and all later messages would wait for it
+            log.exception("message not understood", turn=pending.turn_id)
+            error = f"understanding: {type(raised).__name__}"
         if pending.state != "bot":
             interaction = self._assess(turn, parsed)
             return TurnOutcome(pending.turn_id, pending.conversation_id, "observe", interaction)
+        if error is not None:
+            return await self._apology(turn, parsed, error)
         token = current_turn.set(turn)
-        error = None
         try:
             async with asyncio.timeout(self._timeout):
                 await self._handle(turn, {**parsed, "text": pending.text})
@@ -163,8 +172,7 @@ class Assistant:
         found = processor.graph_runner.run(
             inputs={PLACEHOLDER_MESSAGE: [UserMessage(text) for text in texts], PLACEHOLDER_TRACKER: None}, targets=[target]
         )[target]
-        nothing: dict[str, Any] = {"text": "", "intent": {"name": None, "confidence": 0.0}, "entities": []}
-        return [nothing | message.as_dict(only_output_properties=True) for message in found]
+        return [NOT_UNDERSTOOD | message.as_dict(only_output_properties=True) for message in found]
 
     def _assess(self, turn: Turn, parsed: dict[str, Any]) -> Interaction:
         return self._triage.assess(turn.text, Understanding.of(parsed), earlier_scores=turn.history, milliseconds=turn.milliseconds)

@@ -16,6 +16,8 @@ from bot.dialogue.triage import Triage, Understanding
 from bot.dialogue.turn import Turn, current_turn
 
 REMEMBERED_SENDERS = 1000
+SUMMARISED = 20
+"""Earlier messages that the summary of a hand-off is made from."""
 RECENT_SCORES = 5
 """Earlier messages whose sentiment the escalation policy looks at."""
 
@@ -84,12 +86,12 @@ class Desk:
         async with self._collecting(sender) as turn:
             if turn.interaction is None:
                 return None
-            earlier = await self._database.read(queries.recent_interactions, turn.conversation_id, 20)
+            earlier = await self._database.read(queries.recent_interactions, turn.conversation_id, SUMMARISED)
             turn.hand_off = HandOff(
                 queue=team(turn.interaction, earlier),
                 priority=most_urgent(turn.interaction.reasons),
                 reasons=turn.interaction.reasons,
-                summary=summarise(turn.text, turn.interaction, earlier, known),
+                summary=summarise(turn.text, turn.interaction, earlier, known, more=len(earlier) == SUMMARISED),
             )
             return turn.hand_off
 

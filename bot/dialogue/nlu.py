@@ -90,4 +90,8 @@ class SoftmaxIntentClassifier(GraphComponent, IntentClassifier):
             ranking = [{"name": name, "confidence": confidence} for name, confidence in ranked]
             message.set(INTENT, ranking[0], add_to_output=True)
             message.set("intent_ranking", ranking, add_to_output=True)
+        for message in messages:
+            if message.get(INTENT) is None:  # nothing but spaces; later components expect an intent in every message
+                message.set(INTENT, {"name": None, "confidence": 0.0}, add_to_output=True)
+                message.set("intent_ranking", [], add_to_output=True)
         return messages

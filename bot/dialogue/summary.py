@@ -17,12 +17,15 @@ def team(interaction: Interaction, earlier: Sequence[InteractionView]) -> str:
     return next((before.queue for before in reversed(earlier) if before.queue != "general"), "general")
 
 
-def summarise(text: str, interaction: Interaction, earlier: Sequence[InteractionView], known: dict[str, str]) -> str:
-    """One paragraph: how many messages, on what, in what mood, what forms were told, why a person is needed, the last words."""
+def summarise(text: str, interaction: Interaction, earlier: Sequence[InteractionView], known: dict[str, str], *, more: bool = False) -> str:
+    """One paragraph: how many messages, on what, in what mood, what forms were told, why a person is needed, the last words.
+
+    With `more`, there may be messages before the `earlier` ones; the summary then says so.
+    """
     topics = list(dict.fromkeys(QUEUES[seen.queue] for seen in earlier if seen.queue != "general"))
     if interaction.queue != "general" and QUEUES[interaction.queue] not in topics:
         topics.append(QUEUES[interaction.queue])
-    parts = [f"顾客共发来 {len(earlier) + 1} 条消息"]
+    parts = [f"顾客{'至少' if more else '共'}发来 {len(earlier) + 1} 条消息"]
     parts.append(f"涉及{'、'.join(topics)}" if topics else "没有说明具体问题")
     parts.append(f"最后一条情绪{MOODS[interaction.sentiment]}（{interaction.sentiment_score:+.2f}）")
     facts = "".join(f"{label}：{value}。" for label, value in known.items() if value)

@@ -31,7 +31,7 @@ async def frame(request: web.Request) -> web.StreamResponse:
 
 async def health(request: web.Request) -> web.StreamResponse:
     """200 while the record answers."""
-    await request.app[SERVICE].database.read(queries.has_users)
+    await request.app[SERVICE].database.read(queries.has_admin)
     return web.json_response({"status": "ok"})
 
 

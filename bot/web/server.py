@@ -59,8 +59,8 @@ async def _serve(service: Service, host: str, port: int, role: str) -> None:
 
 def _first_admin(database: Database) -> None:
     """Somebody must be able to sign in: at the first start an admin is made, whose password is shown this once."""
-    if database.transaction(queries.has_users):
+    if database.transaction(queries.has_admin):
         return
     password = secrets.token_urlsafe(12)
-    if database.transaction(store.add_first_user, "admin", hashed(password)):
-        print(f"The first admin was made. Name: admin  Password: {password}  (shown this once)", file=sys.stderr, flush=True)
+    if admin := database.transaction(store.add_first_admin, "admin", hashed(password)):
+        print(f"The first admin was made. Name: {admin.name}  Password: {password}  (shown this once)", file=sys.stderr, flush=True)

@@ -75,7 +75,7 @@ def test_a_transaction_is_all_or_nothing(database: Database) -> None:
 
     with pytest.raises(ValueError, match="stop"):
         database.transaction(half)
-    assert not database.transaction(queries.has_users)
+    assert not database.transaction(queries.has_admin)
 
 
 def test_broken_references_are_refused(database: Database) -> None:
@@ -131,7 +131,7 @@ def test_a_database_that_is_not_there_is_named_without_its_password() -> None:
     assert "secret" not in str(caught.value)
     assert "\n" not in str(caught.value)
     with pytest.raises(Unavailable, match="does not answer"):
-        database.transaction(queries.has_users)
+        database.transaction(queries.has_admin)
     database.close()
 
 
@@ -151,7 +151,7 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_missing_is_made(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path}/one/two/zhike.db").open()
-    assert not database.transaction(queries.has_users)
+    assert not database.transaction(queries.has_admin)
     database.close()
 
 

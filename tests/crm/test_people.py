@@ -14,9 +14,7 @@ HOUR = timedelta(hours=1)
 
 
 def test_a_user_is_found_by_name(database: Database) -> None:
-    assert not database.transaction(queries.has_users)
     made = database.transaction(store.add_user, "小袁", "agent", "hash")
-    assert database.transaction(queries.has_users)
     assert database.transaction(queries.user_by_name, "小袁") == made
     assert database.transaction(queries.user_by_name, "小袁 ") is None
     assert "hash" not in repr(made), "hashes do not end up in logs"
@@ -31,11 +29,20 @@ def test_a_name_is_taken_once(database: Database) -> None:
     assert (found.role, found.password_hash) == ("agent", "one")
 
 
-def test_there_is_one_first_user(database: Database) -> None:
+def test_there_is_one_first_admin(database: Database) -> None:
     with ThreadPoolExecutor(4) as pool:
-        made = list(pool.map(lambda number: database.transaction(store.add_first_user, f"admin{number}", "hash"), range(4)))
-    assert sorted(made) == [False, False, False, True]
+        made = list(pool.map(lambda number: database.transaction(store.add_first_admin, f"admin{number}", "hash"), range(4)))
+    assert [admin is None for admin in made].count(False) == 1
     assert [row.role for row in rows(database, tables.users)] == ["admin"]
+
+
+def test_an_agent_who_came_first_does_not_keep_the_admin_away(database: Database) -> None:
+    database.transaction(store.add_user, "admin", "agent", "hash")
+    assert not database.transaction(queries.has_admin)
+    made = database.transaction(store.add_first_admin, "admin", "hash")
+    assert made is not None
+    assert (made.name, made.role) == ("admin2", "admin")
+    assert database.transaction(queries.has_admin)
 
 
 def test_a_session_lasts_until_it_is_over(database: Database) -> None:

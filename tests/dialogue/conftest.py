@@ -42,6 +42,12 @@ def elsewhere(built: Service, archive: Path) -> Assistant:
     return Assistant.load(archive, first._desk, first._triage, built.database, timeout=60)
 
 
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reply that does not come is known sooner than customers give up."""
+    monkeypatch.setattr("bot.service.ANSWER_SECONDS", 20)
+
+
 @pytest.fixture
 async def service(built: Service) -> AsyncIterator[Service]:
     """A process that serves, with the loaded models; nothing is under way in it yet."""

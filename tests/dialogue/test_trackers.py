@@ -156,7 +156,9 @@ async def test_a_record_without_a_memory_begins_anew(talk: Talk, assistant: Assi
     await talk.says("你好", "我要退款")
     conversation = tables.conversations
     values = {"tracker_turn_id": None, "slots": {}, "active_loop": None}
-    talk.service.database.transaction(lambda c: c.execute(update(conversation).where(conversation.c.id == talk.id).values(**values)) and None)
+    talk.service.database.transaction(
+        lambda c: c.execute(update(conversation).where(conversation.c.id == talk.id).values(**values)) and None
+    )
     await talk.say("运费多少钱")
     assert talk.row.active_loop is None
     assert users(live(assistant, talk)) == 1

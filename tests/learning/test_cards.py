@@ -75,7 +75,8 @@ def test_a_changed_card_is_not_believed(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"{}", b"[]", b"null", b"not json", b"\xff\xfe", b'{"kind": "tickets"}', b'{"labels": 3}', b'{"labels": [], "colour": 1}']
+    "content",
+    [b"", b"{}", b"[]", b"null", b"not json", b"\xff\xfe", b'{"kind": "tickets"}', b'{"labels": 3}', b'{"labels": [], "colour": 1}'],
 )
 def test_a_broken_card_is_refused(folder: Path, content: bytes) -> None:
     (folder / "tickets.json").write_bytes(content)
@@ -91,7 +92,6 @@ def test_a_missing_card_or_file_is_named_with_the_way_out(folder: Path, tmp_path
     (folder / "tickets.skops").unlink()
     with pytest.raises(ModelError, match=r"tickets\.skops is missing"):
         load(folder, "tickets")
-
 
 
 def test_another_kind_of_file_is_refused_even_with_the_right_hash(folder: Path, tmp_path: Path) -> None:

@@ -50,8 +50,12 @@ def test_training_on_one_set_and_testing_on_another() -> None:
 
 @pytest.mark.parametrize(
     ("train", "labels", "test", "test_labels", "said"),
-    [(TRAIN, TRAIN_LABELS, [], [], "no text to test on"), (TRAIN[:3], TRAIN_LABELS[:3], ["退"], ["refund"], "at least two labels"), ([], [], ["退"], ["refund"], "two labels")],
-)  # fmt: skip
+    [
+        (TRAIN, TRAIN_LABELS, [], [], "no text to test on"),
+        (TRAIN[:3], TRAIN_LABELS[:3], ["退"], ["refund"], "at least two labels"),
+        ([], [], ["退"], ["refund"], "two labels"),
+    ],
+)
 def test_what_cannot_be_evaluated_is_said(train: list[str], labels: list[str], test: list[str], test_labels: list[str], said: str) -> None:
     with pytest.raises(DataError, match=said):
         evaluate(train, labels, test, test_labels)
