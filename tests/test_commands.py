@@ -59,7 +59,7 @@ def run(folder: Path, *arguments: str, typed: bytes | str = b"", **environment: 
             capture_output=True,
             timeout=120,
             check=False,
-        )  # fmt: skip
+        )
     )
 
 

@@ -6,7 +6,6 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from itertools import count
 from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import Connection, Row, Table, and_, bindparam, delete, insert, or_, select, update
@@ -477,7 +476,7 @@ def add_first_admin(c: Connection, name: str, password_hash: str) -> User | None
         c.exec_driver_sql("LOCK TABLE users IN EXCLUSIVE MODE")
     if queries.has_admin(c):
         return None
-    names = (name, *(f"{name}{number}" for number in count(2)))
+    names = (f"{name}{number or ''}" for number in (0, *range(2, 1000)))
     free = next(one for one in names if queries.user_by_name(c, one) is None)
     return add_user(c, free, "admin", password_hash)
 

@@ -107,8 +107,8 @@ class Worker:
                     await self._database.run(store.extend_leases, self._owner, list(self._working), lease_seconds=LEASE_SECONDS)
                 for turn in await self._database.run(store.claim_turns, self._owner, lease_seconds=LEASE_SECONDS):
                     self.take(turn)
-            except ZhikeError as error:
-                log.error("cannot look for turns", error=str(error))
+            except Exception as error:  # whatever it is, turns that are left must still be found later
+                log.error("cannot look for turns", error=str(error) if isinstance(error, ZhikeError) else type(error).__name__)
             try:
                 async with asyncio.timeout(self._poll_seconds):
                     await self._hint.wait()

@@ -336,14 +336,15 @@ def test_another_companys_trouble_is_known_by_the_intent_too() -> None:
     [
         ((-0.3, -0.5), -0.7, ["trend"]),
         ((0.5, -0.3, -0.5), -0.7, ["trend"]),
-        ((-0.7, -0.5), -0.3, []),
+        ((-0.5, -0.4), -0.3, []),
+        ((-0.9, -0.8), -0.7, ["trend"]),
         ((-0.3,), -0.7, []),
         ((-0.3, 0.1), -0.7, []),
         ((-0.3, -0.5), -0.1, []),
         ((), -0.9, []),
     ],
 )
-def test_three_grumbles_that_do_not_get_better_call_a_person(earlier: tuple[float, ...], now: float, expected: list[str]) -> None:
+def test_three_grumbles_that_get_worse_or_stay_bitter_call_a_person(earlier: tuple[float, ...], now: float, expected: list[str]) -> None:
     grumble = replace(situation("唉，还是那样", now), earlier_scores=earlier)
     assert codes(grumble) == [expected]
 

@@ -85,7 +85,7 @@ def test_a_broken_card_is_refused(folder: Path, content: bytes) -> None:
 
 
 def test_a_missing_card_or_file_is_named_with_the_way_out(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="no sentiment model .* run: make train"):
+    with pytest.raises(ModelError, match=r"no sentiment model .* run: make train"):
         load(folder, "sentiment")
     with pytest.raises(ModelError, match="no tickets model"):
         load(tmp_path / "nowhere", "tickets")
