@@ -79,12 +79,12 @@ def _cues(*patterns: str) -> re.Pattern[str]:
     return re.compile("|".join(patterns), re.IGNORECASE)
 
 
-_N = r"(?:[两三四五六七八九十几n]|\d+|好几|好多|无数|多少)"
+_N = r"(?:[两三四五六七八九十几n]|\d{1,6}|好几|好多|无数|多少)"
 _SHOP = r"(?:客服|你们|店家|卖家|商家|售后|师傅|工号|主管|经理|上次|上回)"
 _PLEDGE = r"(?:会|给我|给你|帮|补|赔|退|寄|发|送|回电|回复|联系|处理|内|前|到账|保价|\d|周[一二三四五六日天]|星期|[今明后]天|当天|马上|尽快|上门|查|安排|登记|专员|加急|免费|不收)"
 _BROKEN = (
     r"(?:还是?没|也没|都没|又没|没(?:人|见|回|收到|到账|处理|动静|下文|兑现|发|退|打|影)|至今|到现在|现在(?:又|说|却|都|还)|结果(?!很|不错|挺)|又(?:说|变|改|不)|不认|反悔|不算数|改口"
-    r"|(?:[一二两三四五六七八九十几半]|\d+)个?(?:多)?(?:天|周|星期|礼拜|月|小时)(?:都)?(?:多)?(?:了|过去))"
+    r"|(?:[一二两三四五六七八九十几半]|\d{1,6})个?(?:多)?(?:天|周|星期|礼拜|月|小时)(?:都)?(?:多)?(?:了|过去))"
 )
 
 _CUES = {
@@ -140,7 +140,7 @@ _CUES = {
         rf"{_N}几?(?:次|遍|回|趟)(?:的)?(?:电话|工单|投诉|客服|反馈).{{0,10}}(?:没|不|无)", rf"(?:修|换|退|返修|寄修)(?:了|过){_N}几?(?:次|遍|回).{{0,8}}(?:还|又|都|没|不)",
         r"(?:每次|次次)(?:都)?(?:说|讲|让我等|叫我等|答应|推)|(?:你们?|客服|售后|他们)(?:一直|老是|总是|天天)(?:都)?(?:说|讲|推|拖|让|叫)|(?:一直|老是|总是|天天)(?:让|叫)我(?:再)?等|(?:一直|天天|老是|总是)(?:说|讲)(?:马上|明天|快了|在处理|处理中|会|尽快|核实)",
         rf"{_SHOP}.{{0,12}}(?:说|讲|告诉我)(?!没|不|我|已|早|了).{{0,8}}{_PLEDGE}.{{0,14}}{_BROKEN}", rf"(?:答应|承诺|保证)(?:我|给我|了我|过)?.{{0,18}}{_BROKEN}", rf"说好(?:的)?(?:要)?(?:给我|帮我|补|赔|退我|退给我|回电?|回我|打电话|联系我|上门|[昨今明]天|周[一二三四五六日天]|[上下]午).{{0,14}}{_BROKEN}", r"一拖再拖|拖了又拖|推来推去|踢皮球|不兑现|说话不算|言而无信|放(?:我)?鸽子",
-        r"\b(?:third|fourth|fifth|3rd|4th|5th|6th|umpteenth|\d\dth) time\b.{0,20}\b(?:ask|call|contact|writ|email|messag|chas|tell|i.?m|i.?ve|i )", r"\b(?:asked|called|contacted|emailed|messaged|told|written to|wrote|chased|rang|phoned) (?:you |u |them |support |already |customer service ){0,2}.{0,12}\b(?:twice|thrice|(?:two|three|four|five|six|several|many|multiple|\d+) (?:times|agents?|people|emails?|calls?))\b",
+        r"\b(?:third|fourth|fifth|3rd|4th|5th|6th|umpteenth|\d\dth) time\b.{0,20}\b(?:ask|call|contact|writ|email|messag|chas|tell|i.?m|i.?ve|i )", r"\b(?:asked|called|contacted|emailed|messaged|told|written to|wrote|chased|rang|phoned) (?:you |u |them |support |already |customer service ){0,2}.{0,12}\b(?:twice|thrice|(?:two|three|four|five|six|several|many|multiple|\d{1,6}) (?:times|agents?|people|emails?|calls?))\b",
         r"\b(?:promised|assured|(?:was|were) told|you said|they said|agent said|rep said|support said|guaranteed me)\b.{0,60}\b(?:still|nothing|never|but|no one|nobody|yet|not)\b", r"\b(?:you|they|agents?|support|he|she|reps?|everyone|staff)(?: all| guys)? keeps? (?:telling|saying|promising|asking me to wait|fobbing)\b",
     ),
 }  # fmt: skip

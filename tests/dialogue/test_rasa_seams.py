@@ -15,6 +15,7 @@ from rasa.core.policies.policy import Policy
 from rasa.core.processor import MessageProcessor
 from rasa.core.tracker_store import FailSafeTrackerStore, TrackerStore
 from rasa.engine.constants import PLACEHOLDER_MESSAGE, PLACEHOLDER_TRACKER
+from rasa.engine.runner.dask import DaskGraphRunner
 from rasa.engine.runner.interface import GraphRunner
 from rasa.shared.core import constants
 from rasa.shared.core.domain import Domain
@@ -30,6 +31,7 @@ from bot.dialogue.assistant import Assistant
 from bot.dialogue.channel import TurnChannel
 from bot.dialogue.locks import FifoLockStore
 from bot.dialogue.policies import EscalationPolicy
+from bot.dialogue.runner import SequentialGraphRunner
 from bot.dialogue.trackers import LiveTrackerStore
 
 DOMAIN = Domain.from_dict(
@@ -192,6 +194,23 @@ def test_texts_are_parsed_by_the_graph_in_one_batch(assistant: Assistant) -> Non
     first, second = processor.graph_runner.run(inputs=inputs, targets=[target])[target]
     assert first.as_dict(only_output_properties=True)["intent"]["name"] == "request_human"
     assert second.as_dict(only_output_properties=True)["intent"]["name"] == "greet"
+
+
+async def test_our_runner_of_the_graph_comes_to_what_rasas_does(assistant: Assistant, archive: Path) -> None:
+    """Nodes are called in an order of ours, with what Rasa's own runner would hand them."""
+    ours = assistant._agent.processor.graph_runner
+    assert isinstance(ours, SequentialGraphRunner)
+    _, _, rasas = MessageProcessor._load_model(archive)
+    assert isinstance(rasas, DaskGraphRunner)
+    target = assistant._agent.processor.model_metadata.nlu_target
+    for text in ("订单 202611230456 到哪了", "转人工", "　", "where is my order?"):
+        found = [
+            runner.run(inputs={PLACEHOLDER_MESSAGE: [UserMessage(text)], PLACEHOLDER_TRACKER: None}, targets=[target])[target][0].as_dict(
+                only_output_properties=True
+            )
+            for runner in (ours, rasas)
+        ]
+        assert found[0] == found[1]
 
 
 def test_a_message_that_is_parsed_already_is_not_parsed_again() -> None:
