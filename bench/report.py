@@ -124,7 +124,7 @@ def as_markdown(figures: Figures, facts: Mapping[str, Any]) -> str:
             f"Measured on {facts['date']}: {machine['cpu']}, {machine['cores']} cores, {machine['ram_gb']} GB RAM, "
             f"{machine['system']}, Python {machine['python']}, Rasa {machine['rasa']}, TensorFlow {machine['tensorflow']}. "
             f"{facts['examples']} examples of {facts['intents']} intents, data `{facts['data_sha256'][:12]}`; "
-            f"{facts['rounds']} rounds, S and its policies trained for {facts['epochs']} epochs.",
+            f"rounds: {facts['rounds']}, epochs of S: {facts['epochs']}.",
             "",
             "Median (lowest…highest).",
             "",
