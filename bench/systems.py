@@ -234,12 +234,12 @@ class OurChat:
 class PlainRasa:
     """`rasa run --enable-api` beside `rasa run actions`, over the REST channel."""
 
-    def __init__(self, name: str, folder: Path, nlu: Path, intents: Sequence[str], *, epochs: int) -> None:
+    def __init__(self, name: str, folder: Path, *, epochs: int) -> None:
         self.name = name
         self._folder = folder
         self._port, self._action_port = free_port(), free_port()
         self._processes: list[subprocess.Popen[bytes]] = []
-        projects.write(folder, name, nlu, intents, epochs=epochs, action_port=self._action_port)
+        projects.write(folder, name, ROOT, epochs=epochs, action_port=self._action_port)
 
     def train(self) -> float:
         """`rasa train`, without its cache of earlier trainings."""
@@ -335,8 +335,8 @@ class RestChat:
             raise NotMeasured(f"{self._system}: no reply (status {response.status})")
 
 
-def build(name: str, folder: Path, intents: Sequence[str], *, epochs: int) -> System:
+def build(name: str, folder: Path, *, epochs: int) -> System:
     """One system by its name (`ours`, `L`, `S`), with what it makes kept in a new folder."""
     if name == "ours":
         return Ours(folder)
-    return PlainRasa(name, folder, ROOT / "data" / "nlu", intents, epochs=epochs)
+    return PlainRasa(name, folder, epochs=epochs)
