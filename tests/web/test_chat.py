@@ -180,8 +180,8 @@ async def test_a_frame_of_many_megabytes_ends_only_its_own_connection(server: Se
     async with connected(server) as customer, connected(server) as neighbour:
         await customer.hello()
         await neighbour.hello()
-        await customer.socket.send_str("x" * 3_000_000)
-        with pytest.raises(ConnectionError, match="1009"):
+        with pytest.raises(ConnectionError, match=r"1009|lost"):  # the server hangs up before all is sent, or right after
+            await customer.socket.send_str("x" * 3_000_000)
             await customer.receive()
         assert await neighbour.ask("你好")
 
