@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -12,7 +13,7 @@ import urllib.error
 import urllib.request
 import uuid
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any, Self
 
@@ -182,3 +183,13 @@ class Client:
 async def connected(server: Server, **headers: str) -> AsyncIterator[Client]:
     async with aiohttp.ClientSession() as session, session.ws_connect(f"{server.url}/chat/ws", headers=headers, max_msg_size=0) as socket:
         yield Client(socket)
+
+
+async def until_no_turn_waits(path: Path) -> None:
+    """Until every turn in an SQLite record is done."""
+    async with asyncio.timeout(120):
+        while True:
+            with closing(sqlite3.connect(path)) as record:
+                if record.execute("SELECT count(*) FROM turns WHERE status = 'pending'").fetchone() == (0,):
+                    return
+            await asyncio.sleep(0.1)

@@ -10,7 +10,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from tests.servers import Client, Server, connected
+from tests.servers import Client, Server, connected, until_no_turn_waits
 
 pytestmark = pytest.mark.slow
 
@@ -98,15 +98,6 @@ async def test_killed_at_random_points_nothing_acknowledged_is_lost(tmp_path: Pa
             await catch_up(server, customer)
     assert sum(len(customer.acknowledged) for customer in customers) > KILLS
     check_record(tmp_path / "zhike.db", customers)
-
-
-async def until_no_turn_waits(path: Path) -> None:
-    async with asyncio.timeout(60):
-        while True:
-            with closing(sqlite3.connect(path)) as record:
-                if record.execute("SELECT count(*) FROM turns WHERE status = 'pending'").fetchone() == (0,):
-                    return
-            await asyncio.sleep(0.1)
 
 
 async def catch_up(server: Server, customer: Customer) -> None:

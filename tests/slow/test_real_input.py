@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.servers import ROOT, Server, connected
+from tests.servers import ROOT, Server, connected, until_no_turn_waits
 
 pytestmark = pytest.mark.slow
 
@@ -55,10 +55,10 @@ async def test_a_thousand_real_sentences_are_taken_and_answered(tmp_path: Path) 
         assert server.process
         process = psutil.Process(server.process.pid)
         await asyncio.gather(*(converse(server, share) for share in shares))
-        await until_done(tmp_path / "zhike.db")
+        await until_no_turn_waits(tmp_path / "zhike.db")
         first = process.memory_info().rss
         await asyncio.gather(*(converse(server, share) for share in shares))
-        await until_done(tmp_path / "zhike.db")
+        await until_no_turn_waits(tmp_path / "zhike.db")
         second = process.memory_info().rss
     with closing(sqlite3.connect(tmp_path / "zhike.db")) as record:
         count = record.execute
@@ -88,12 +88,3 @@ async def test_a_thousand_real_sentences_are_taken_and_answered(tmp_path: Path) 
         f"{fallbacks} fallbacks ({fallbacks / replied:.1%}), {outside} out of scope, {handed} handed off; "
         f"{first / 1e6:.0f} MB after the first thousand, {second / 1e6:.0f} MB after the second"
     )
-
-
-async def until_done(path: Path) -> None:
-    async with asyncio.timeout(120):
-        while True:
-            with closing(sqlite3.connect(path)) as record:
-                if record.execute("SELECT count(*) FROM turns WHERE status = 'pending'").fetchone() == (0,):
-                    return
-            await asyncio.sleep(0.2)
