@@ -238,8 +238,13 @@ class Chat:
             self._news.clear()
             try:
                 await self._tell_news()
-            except ZhikeError as error:
-                log.error("cannot deliver", conversation=self.conversation_id, error=str(error))
+            except Exception as error:
+                # What could not be read now is read with the next news, or when the hub looks next.
+                log.error(
+                    "cannot deliver",
+                    conversation=self.conversation_id,
+                    error=str(error) if isinstance(error, ZhikeError) else type(error).__name__,
+                )
 
     async def _tell_news(self) -> None:
         while True:
