@@ -26,6 +26,14 @@ from bot.crm.records import (
 URGENCIES = ("urgent", "high", "normal", "low")
 
 
+# What every turn reads is made once, as in `store`.
+_CONVERSATION = select(tables.conversations).where(tables.conversations.c.id == bindparam("conversation"))
+_MESSAGES_AFTER = (
+    select(tables.messages)
+    .where(tables.messages.c.conversation_id == bindparam("conversation"), tables.messages.c.seq > bindparam("seq"))
+    .order_by(tables.messages.c.seq)
+    .limit(bindparam("limit"))
+)
 _RECENT_SCORES = (
     select(tables.interactions.c.sentiment_score)
     .where(
@@ -45,8 +53,7 @@ _RECENT_SCORES = (
 
 def conversation(c: Connection, conversation_id: str) -> ConversationView | None:
     """Where a conversation stands."""
-    table = tables.conversations
-    row = c.execute(select(table).where(table.c.id == conversation_id)).one_or_none()
+    row = c.execute(_CONVERSATION, {"conversation": conversation_id}).one_or_none()
     if row is None:
         return None
     reasons: Sequence[dict[str, Any]] = ()
@@ -90,8 +97,7 @@ def position(c: Connection, conversation_id: str) -> int | None:
 
 def messages_after(c: Connection, conversation_id: str, seq: int, limit: int = 200) -> list[MessageView]:
     """The messages after `seq`, in order, at most `limit` of them."""
-    table = tables.messages
-    rows = c.execute(select(table).where(table.c.conversation_id == conversation_id, table.c.seq > seq).order_by(table.c.seq).limit(limit))
+    rows = c.execute(_MESSAGES_AFTER, {"conversation": conversation_id, "seq": seq, "limit": limit})
     return [message_view(row) for row in rows]
 
 
