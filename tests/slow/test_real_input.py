@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 CONVERSATIONS = 50
 SENTENCES = 1000
-FILE = os.environ.get("ZHIKE_REAL_INPUT")
+FILE = os.environ.get("REAL_INPUT")
 """A file of JSON lines with `sentence1` and `sentence2`, such as AFQMC's; unset: the project's own held-out messages."""
 
 
