@@ -28,7 +28,7 @@ def missing(what: str) -> None:
 
 @contextmanager
 def _schema() -> Iterator[str]:
-    engine = create_engine(POSTGRES, isolation_level="AUTOCOMMIT", connect_args={"connect_timeout": 3})
+    engine = create_engine(POSTGRES, isolation_level="AUTOCOMMIT", connect_args={"connect_timeout": 20})
     name = f"zhike_{uuid.uuid4().hex[:12]}"
     try:
         with engine.connect() as connection:
