@@ -80,3 +80,8 @@ class DataError(ZhikeError):
 
 class ModelError(ZhikeError):
     """A trained model is missing, was changed, or is of another version."""
+
+
+def in_short(error: Exception) -> str:
+    """An error for a log: its text when it is one of ours, which hold no words of customers; otherwise its kind."""
+    return str(error) if isinstance(error, ZhikeError) else type(error).__name__

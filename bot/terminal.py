@@ -111,9 +111,8 @@ async def chat(settings: Settings) -> None:
 
 async def _exchange(service: Service, visit: Visit, text: str) -> tuple[list[MessageView], ConversationView, InteractionView]:
     database, conversation_id = service.database, visit.conversation_id
-    offered = await database.read(queries.offered_choices, conversation_id)
-    payload = next((payload for payload, title in offered.items() if text in {payload, title}), None)
-    accepted = await service.accept(conversation_id, uuid.uuid4().hex, text, payload=payload)
+    chosen = await database.read(queries.choice, conversation_id, text)
+    accepted = await service.accept(conversation_id, uuid.uuid4().hex, text, payload=chosen and chosen[0])
     replies = await service.replies(accepted.turn_id)
     conversation = await database.read(queries.conversation, conversation_id)
     seen = await database.read(queries.interaction, accepted.turn_id)

@@ -7,6 +7,7 @@ are looked for in the text itself, so that the policy also holds where a model e
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 from bot.conversation.outcome import Priority, Reason, Sentiment
 
@@ -59,7 +60,7 @@ _OUTSIDE_CONFIDENCE = 0.5
 _URGENCY: dict[str, Priority] = {
     "safety": "urgent", "fraud": "urgent", "threat": "high", "anger": "high", "promise": "high", "trend": "normal", "request": "normal", "failure": "normal",
 }  # fmt: skip
-_PRIORITIES: list[Priority] = ["urgent", "high", "normal", "low"]
+_PRIORITIES: tuple[Priority, ...] = get_args(Priority)
 _WORDS = {
     "request": ("顾客要求人工服务", "the customer asks for a person"),
     "threat": (

@@ -5,6 +5,11 @@ import re
 LONGEST = 4000
 """Characters of a message."""
 
+ASK_FOR_A_PERSON = "/request_human"
+"""The payload that asks for a person."""
+PERSON_WORDS = {"zh": "转人工", "en": "Talk to a person"}
+"""What a button says that asks for a person, by language."""
+
 # NUL cannot be stored by PostgreSQL, lone surrogates cannot be written as UTF-8; other control characters show nothing.
 _UNSTORABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 

@@ -23,9 +23,6 @@ from bot.crm.records import (
     User,
 )
 
-URGENCIES = ("urgent", "high", "normal", "low")
-
-
 # What every turn reads is made once, as in `store`.
 _CONVERSATION = select(tables.conversations).where(tables.conversations.c.id == bindparam("conversation"))
 _MESSAGES_AFTER = (
@@ -153,6 +150,12 @@ def offered_choices(c: Connection, conversation_id: str, *, again: str | None = 
         if made is not None:
             offered[made.payload] = made.text
     return offered
+
+
+def choice(c: Connection, conversation_id: str, said: str, *, again: str | None = None) -> tuple[str, str] | None:
+    """Payload and title of the offered button that somebody without buttons names, by either of them; None when it is none."""
+    offered = offered_choices(c, conversation_id, again=again)
+    return next((button for button in offered.items() if said in button), None)
 
 
 def next_turn(c: Connection, conversation_id: str, scores: int) -> PendingTurn | None:

@@ -6,19 +6,20 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 from sqlalchemy import Connection, Row, Table, and_, bindparam, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from bot.conversation.outcome import HandOff, NewTicket, OrderChange, Sender, State, TurnOutcome
+from bot.conversation.outcome import HandOff, NewTicket, OrderChange, Priority, Sender, State, TurnOutcome
 from bot.crm import queries, tables
 from bot.crm.records import Accepted, Finished, MessageView, OutboxItem, PendingTurn, Role, User, Visit
 from bot.errors import BadInput, Conflict, NotFound
 
 RECENT_SCORES = 5
 """Earlier messages whose sentiment goes with a turn."""
-URGENCIES = ("urgent", "high", "normal", "low")
+URGENCIES = get_args(Priority)
+"""Priorities by their number in the record, 0 for the most urgent."""
 
 
 # The statements of every turn are made once: SQLAlchemy takes longer to make one than SQLite to run it.

@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 
+from bot.conversation.messages import ASK_FOR_A_PERSON, PERSON_WORDS
 from bot.conversation.outcome import Button, Interaction, Reply, TurnOutcome
 from bot.crm import queries
 from bot.crm.database import Database
@@ -24,13 +25,9 @@ os.environ.setdefault("SQLALCHEMY_SILENCE_UBER_WARNING", "1")
 log = structlog.get_logger(__name__)
 
 APOLOGIES = {
-    "zh": ("抱歉，我这边出了点问题，没能处理好您的消息。您可以稍后再试，或者让人工客服来帮您。", "转人工"),
-    "en": (
-        "Sorry, something went wrong on my side and I could not handle your message. Please try again, or let a person help you.",
-        "Talk to a person",
-    ),
+    "zh": "抱歉，我这边出了点问题，没能处理好您的消息。您可以稍后再试，或者让人工客服来帮您。",
+    "en": "Sorry, something went wrong on my side and I could not handle your message. Please try again, or let a person help you.",
 }
-ASK_FOR_A_PERSON = "/request_human"
 NOT_UNDERSTOOD: dict[str, Any] = {"text": "", "intent": {"name": None, "confidence": 0.0}, "entities": []}
 """Rasa's parse data of a message of which nothing is known."""
 WARM_UP = ("你好", "我的快递到哪了", "hello, where is my order?")
@@ -181,7 +178,6 @@ class Assistant:
         """Nothing that the failed turn collected counts, except that a customer who needs a person still gets one."""
         log.error("turn answered with an apology", conversation=turn.conversation_id, turn=turn.turn_id, error=error)
         interaction = turn.interaction or self._assess(turn, parsed)
-        text, title = APOLOGIES[turn.locale]
         hand_off = None
         if interaction.escalate:
             turn.interaction = interaction
@@ -190,9 +186,15 @@ class Assistant:
                 hand_off = await self._desk.hand_off(turn.conversation_id, {})
             finally:
                 current_turn.reset(token)
-        buttons = () if hand_off else (Button(title, ASK_FOR_A_PERSON),)
+        buttons = () if hand_off else (Button(PERSON_WORDS[turn.locale], ASK_FOR_A_PERSON),)
         return TurnOutcome(
-            turn.turn_id, turn.conversation_id, "reply", interaction, replies=(Reply(text, buttons),), hand_off=hand_off, error=error[:200]
+            turn.turn_id,
+            turn.conversation_id,
+            "reply",
+            interaction,
+            replies=(Reply(APOLOGIES[turn.locale], buttons),),
+            hand_off=hand_off,
+            error=error[:200],
         )
 
 

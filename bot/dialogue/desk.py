@@ -18,8 +18,6 @@ from bot.dialogue.turn import Turn, current_turn
 REMEMBERED_SENDERS = 1000
 SUMMARISED = 20
 """Earlier messages that the summary of a hand-off is made from."""
-RECENT_SCORES = 5
-"""Earlier messages whose sentiment the escalation policy looks at."""
 
 
 class Desk:
@@ -113,7 +111,7 @@ class Desk:
             return known
         visit = await self._database.run(store.visit_of_sender, "rasa", sender)
         accepted = await self._database.run(store.accept_message, visit.conversation_id, message_id, text or "/")
-        scores = await self._database.read(queries.recent_sentiments, visit.conversation_id, RECENT_SCORES)
+        scores = await self._database.read(queries.recent_sentiments, visit.conversation_id, store.RECENT_SCORES)
         turn = Turn(
             turn_id=accepted.turn_id, conversation_id=visit.conversation_id, customer_id=visit.customer_id, text=text, locale="zh",
             verified=False, tracker_turn_id=None, history=tuple(scores), payload=message_id,

@@ -9,7 +9,7 @@ from bot.crm import store
 from bot.crm.database import Database
 from bot.crm.records import Finished, PendingTurn
 from bot.dialogue.assistant import Assistant
-from bot.errors import ZhikeError
+from bot.errors import in_short
 
 log = structlog.get_logger(__name__)
 
@@ -80,7 +80,7 @@ class Worker:
                 "turn not finished",
                 conversation=turn.conversation_id,
                 turn=turn.turn_id,
-                error=str(error) if isinstance(error, ZhikeError) else type(error).__name__,
+                error=in_short(error),
             )
         finally:
             if self._working.get(turn.conversation_id) is asyncio.current_task():
@@ -108,7 +108,7 @@ class Worker:
                 for turn in await self._database.run(store.claim_turns, self._owner, lease_seconds=LEASE_SECONDS):
                     self.take(turn)
             except Exception as error:  # whatever it is, turns that are left must still be found later
-                log.error("cannot look for turns", error=str(error) if isinstance(error, ZhikeError) else type(error).__name__)
+                log.error("cannot look for turns", error=in_short(error))
             try:
                 async with asyncio.timeout(self._poll_seconds):
                     await self._hint.wait()

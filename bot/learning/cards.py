@@ -137,8 +137,6 @@ def load(folder: Path, kind: str) -> TrainedModel:
         classifier = loads(path.read_bytes())
     except Exception as error:
         raise ModelError(f"{path} cannot be read with the installed packages ({type(error).__name__}); run: make train") from error
-    if not isinstance(classifier, TextClassifier):
-        raise ModelError(f"{path} holds no classifier; run: make train")
     return TrainedModel(classifier, card)
 
 

@@ -10,9 +10,10 @@ import jwt
 import structlog
 from aiohttp import WSCloseCode, WSMsgType, web
 
+from bot.conversation.messages import ASK_FOR_A_PERSON, PERSON_WORDS
 from bot.crm import queries, store
 from bot.crm.records import Visit
-from bot.errors import BadInput, Forbidden, ZhikeError
+from bot.errors import BadInput, Forbidden, ZhikeError, in_short
 from bot.web.frames import Frame, error_frame, message_frame, state_frame
 from bot.web.keys import ADDRESSES, HUB, SERVICE, VISITORS, VISITS
 from bot.web.security import address_of, check_origin
@@ -26,8 +27,6 @@ HEARTBEAT_SECONDS = 25.0
 TYPING_AFTER_SECONDS = 0.3
 PAGE = 200
 """Messages read at once from the log."""
-PERSON_WORDS = {"zh": "转人工", "en": "Talk to a person"}
-ASK_FOR_A_PERSON = "/request_human"
 
 
 async def chat(request: web.Request) -> web.WebSocketResponse:
@@ -243,7 +242,7 @@ class Chat:
                 log.error(
                     "cannot deliver",
                     conversation=self.conversation_id,
-                    error=str(error) if isinstance(error, ZhikeError) else type(error).__name__,
+                    error=in_short(error),
                 )
 
     async def _tell_news(self) -> None:

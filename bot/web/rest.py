@@ -28,9 +28,9 @@ async def webhook(request: web.Request) -> web.StreamResponse:
     message_id = _text(fields, "message_id", 64) if "message_id" in fields else uuid.uuid4().hex
     visit = await service.database.run(store.visit_of_sender, "rest", sender)
     request.app[VISITORS].spend(visit.conversation_id)
-    offered = await service.database.read(queries.offered_choices, visit.conversation_id, again=message_id)
-    payload = next((payload for payload, title in offered.items() if text in {payload, title}), None)
-    accepted = await service.accept(visit.conversation_id, message_id, offered.get(payload or "", text), payload=payload)
+    chosen = await service.database.read(queries.choice, visit.conversation_id, text, again=message_id)
+    payload, text = chosen or (None, text)
+    accepted = await service.accept(visit.conversation_id, message_id, text, payload=payload)
     replies = await service.replies(accepted.turn_id)
     return web.json_response(
         [{"recipient_id": sender, "text": reply.text} | ({"buttons": list(reply.buttons)} if reply.buttons else {}) for reply in replies],

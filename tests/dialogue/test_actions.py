@@ -9,15 +9,16 @@ import pytest
 from rasa_sdk.interfaces import ActionExecutionRejection
 from structlog.testing import capture_logs
 
+from bot.conversation.messages import ASK_FOR_A_PERSON, PERSON_WORDS
 from bot.crm import queries, tables
 from bot.crm.database import Database
 from bot.dialogue.actions import RECENT_EVENTS, custom_actions
-from bot.dialogue.assistant import APOLOGIES, ASK_FOR_A_PERSON, Assistant
+from bot.dialogue.assistant import APOLOGIES, Assistant
 from bot.errors import Unavailable
 from tests.crm import making
 from tests.dialogue.talking import Talk, payloads, said
 
-APOLOGY, _ = APOLOGIES["zh"]
+APOLOGY = APOLOGIES["zh"]
 
 
 @asynccontextmanager
@@ -64,8 +65,8 @@ async def test_the_first_message_of_all_may_fail_too(talk: Talk) -> None:
 async def test_customers_who_write_english_get_an_english_apology(talk: Talk) -> None:
     async with failing("action_validate_slot_mappings", ValueError("broken")):
         replies = await talk.say("where is my order?")
-    assert said(replies) == APOLOGIES["en"][0]
-    assert replies[0].buttons[0]["title"] == APOLOGIES["en"][1]
+    assert said(replies) == APOLOGIES["en"]
+    assert replies[0].buttons[0]["title"] == PERSON_WORDS["en"]
 
 
 async def test_an_action_that_takes_too_long_costs_an_apology(talk: Talk, assistant: Assistant) -> None:

@@ -13,10 +13,11 @@ from sqlalchemy import select
 from sqlalchemy.exc import TimeoutError as NoConnection
 
 import bot.service
+from bot.conversation.messages import ASK_FOR_A_PERSON
 from bot.crm import store, tables
 from bot.crm.database import Database
 from bot.crm.records import PendingTurn
-from bot.dialogue.assistant import ASK_FOR_A_PERSON, Assistant
+from bot.dialogue.assistant import Assistant
 from bot.dialogue.worker import AT_ONCE, Worker
 from bot.errors import Unavailable
 from bot.service import Service
