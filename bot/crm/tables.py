@@ -9,6 +9,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Date,
     DateTime,
     Dialect,
     Float,
@@ -26,6 +27,11 @@ from sqlalchemy import (
 from bot.conversation.taxonomy import QUEUES
 
 ORDER_STATES = ("unpaid", "paid", "shipped", "delivered", "cancelled", "refunding", "refunded")
+TICKET_STATES = ("open", "waiting", "solved", "closed")
+HAND_OFF_OUTCOMES = ("left", "closed", "returned", "resolved")
+RESULTS = ("solved", "unsolved", "follow_up")
+ROLES = ("admin", "supervisor", "agent")
+PRESENCES = ("online", "away", "offline")
 
 metadata = MetaData(
     naming_convention={
@@ -165,8 +171,15 @@ conversations = Table(
     Column("active_loop", String(100)),
     Column("created_at", Moment, nullable=False),
     Column("updated_at", Moment, nullable=False),
+    _to("users.id", name="agent_id", index=True),  # the person who owns the conversation
+    Column("due_at", Moment),  # the place in the queue: the earlier, the sooner (bot.conversation.priority)
+    Column("unanswered_since", Moment),  # the first customer message that no person has answered
+    Column("promised_at", Moment),  # when a person is to have answered
+    Column("agent_read_seq", Integer, nullable=False, server_default="0"),
+    Column("closed_at", Moment),
     _one_of("state", ("bot", "queued", "agent", "closed")),
-    Index(None, "state", "queue", "urgency", "queued_at"),
+    Index(None, "state", "queue", "due_at"),
+    Index(None, "updated_at"),
 )
 
 messages = Table(
@@ -181,6 +194,8 @@ messages = Table(
     Column("buttons", JSON, nullable=False),
     Column("client_id", String(64)),
     Column("turn_id", Key),  # for the assistant's messages: the turn that made them
+    _to("users.id"),  # for a person's messages: whose
+    Column("attachments", JSON, nullable=False, server_default="[]"),
     Column("at", Moment, nullable=False),
     UniqueConstraint("conversation_id", "seq"),
     UniqueConstraint("conversation_id", "client_id"),
@@ -252,11 +267,26 @@ tickets = Table(
     Column("status", String(10), nullable=False),
     Column("order_number", String(12)),
     Column("fields", JSON, nullable=False),
+    _to("users.id", name="owner_id", index=True),
+    Column("promised_at", Moment),
     Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    Column("closed_at", Moment),
     _one_of("queue", tuple(QUEUES)),
     _one_of("priority", ("urgent", "high", "normal", "low")),
-    _one_of("status", ("open", "closed")),
+    _one_of("status", TICKET_STATES),
     Index(None, "queue", "status"),
+)
+
+ticket_events = Table(
+    "ticket_events",
+    metadata,
+    _id(),
+    _to("tickets.id", nullable=False, index=True),
+    _to("users.id"),
+    Column("kind", String(20), nullable=False),
+    Column("fields", JSON, nullable=False),
+    Column("at", Moment, nullable=False),
 )
 
 hand_offs = Table(
@@ -271,9 +301,76 @@ hand_offs = Table(
     Column("reasons", JSON, nullable=False),
     Column("summary", Text, nullable=False),
     Column("created_at", Moment, nullable=False),
+    _to("users.id", name="agent_id", index=True),  # who took it last
+    Column("claimed_at", Moment),  # when a person took it first
+    Column("first_reply_at", Moment),
     Column("ended_at", Moment),
     Column("outcome", String(10)),
-    _one_of("outcome", ("left", "closed")),
+    Column("result", String(10)),
+    Column("resolution", Text),
+    _one_of("outcome", HAND_OFF_OUTCOMES),
+    _one_of("result", RESULTS),
+)
+
+conversation_events = Table(
+    "conversation_events",
+    metadata,
+    _id(),
+    _to("conversations.id", nullable=False, index=True),
+    _to("users.id"),  # nobody: the system
+    Column("kind", String(20), nullable=False),
+    Column("fields", JSON, nullable=False),
+    Column("at", Moment, nullable=False),
+)
+
+notes = Table(
+    "notes",
+    metadata,
+    _id(),
+    _to("customers.id", nullable=False, index=True),
+    _to("conversations.id", index=True),  # none: about the customer as such
+    _to("users.id", nullable=False),
+    Column("text", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+)
+
+attachments = Table(
+    "attachments",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    _to("conversations.id", nullable=False, index=True),
+    _to("users.id"),  # nobody: the customer
+    Column("name", String(200), nullable=False),
+    Column("media_type", String(100), nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("at", Moment, nullable=False),
+)
+
+canned_replies = Table(
+    "canned_replies",
+    metadata,
+    _id(),
+    Column("shortcut", String(40), nullable=False, unique=True),
+    Column("text", Text, nullable=False),
+    Column("queue", String(20)),
+    _to("users.id", name="updated_by"),
+    Column("updated_at", Moment, nullable=False),
+)
+
+labels = Table(
+    "labels",
+    metadata,
+    _id(),
+    _to("messages.id", nullable=False),
+    _to("conversations.id", nullable=False, index=True),
+    Column("kind", String(10), nullable=False),
+    Column("value", String(60), nullable=False),
+    Column("predicted", String(60), nullable=False),
+    _to("users.id", nullable=False),
+    Column("at", Moment, nullable=False),
+    UniqueConstraint("message_id", "kind"),
+    _one_of("kind", ("queue", "intent", "sentiment")),
 )
 
 order_changes = Table(
@@ -339,8 +436,47 @@ users = Table(
     Column("name", String(100), nullable=False, unique=True),
     Column("role", String(10), nullable=False),
     Column("password_hash", String(200), nullable=False),
+    Column("active", Boolean, nullable=False, server_default="1"),  # whether this user may sign in
+    Column("capacity", Integer, nullable=False, server_default="5"),
+    Column("presence", String(10), nullable=False, server_default="offline"),  # what the user chose; see `seen_at`
+    Column("seen_at", Moment),  # when a console of this user was last connected
     Column("created_at", Moment, nullable=False),
-    _one_of("role", ("admin", "agent")),
+    _one_of("role", ROLES),
+    _one_of("presence", PRESENCES),
+)
+
+user_queues = Table(
+    "user_queues",
+    metadata,
+    _to("users.id", primary_key=True),
+    Column("queue", String(20), primary_key=True),
+)
+
+queue_settings = Table(
+    "queue_settings",
+    metadata,
+    Column("queue", String(20), primary_key=True),
+    Column("promise_minutes", Integer, nullable=False),
+    Column("auto_assign", Boolean, nullable=False),
+    Column("restricted", Boolean, nullable=False),  # only its own agents and supervisors see its conversations
+)
+
+opening_hours = Table(
+    "opening_hours",
+    metadata,
+    _id(),
+    Column("weekday", Integer, nullable=False),  # 0 Monday … 6 Sunday
+    Column("opens", Integer, nullable=False),  # minutes after midnight, local time
+    Column("closes", Integer, nullable=False),
+)
+
+holidays = Table(
+    "holidays",
+    metadata,
+    Column("day", Date, primary_key=True),
+    Column("name", String(60), nullable=False),
+    Column("opens", Integer),  # none: closed all day
+    Column("closes", Integer),
 )
 
 sessions = Table(
