@@ -65,6 +65,9 @@ class Database:
                 if not self.is_sqlite:
                     # Two processes that start together must not both migrate.
                     connection.exec_driver_sql("SELECT pg_advisory_lock(7212001)")
+                else:
+                    # Where a check changes, a migration makes a table anew; dropping the old one must not count as deleting its rows.
+                    _foreign_keys(connection, "OFF")
                 migrations = Config()
                 migrations.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
                 migrations.attributes["connection"] = connection
@@ -73,6 +76,8 @@ class Database:
                 if not self.is_sqlite:
                     connection.exec_driver_sql("SELECT pg_advisory_unlock(7212001)")
                     connection.commit()
+                else:
+                    _foreign_keys(connection, "ON")
         except (DBAPIError, CommandError, OSError) as error:
             self._write_engine.dispose()  # a connection may hold the lock still
             raise Unavailable(
@@ -136,6 +141,13 @@ def _sqlite(engine: Engine, begin: str) -> Engine:
     event.listen(engine, "connect", connect)
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
     return engine
+
+
+def _foreign_keys(connection: Connection, switch: str) -> None:
+    # On the driver's connection: within a transaction, which SQLAlchemy would begin, SQLite ignores it.
+    driver = connection.connection.driver_connection
+    assert driver is not None
+    driver.execute(f"PRAGMA foreign_keys={switch}")
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:

@@ -22,6 +22,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    true,
 )
 
 from bot.conversation.taxonomy import QUEUES
@@ -436,7 +437,7 @@ users = Table(
     Column("name", String(100), nullable=False, unique=True),
     Column("role", String(10), nullable=False),
     Column("password_hash", String(200), nullable=False),
-    Column("active", Boolean, nullable=False, server_default="1"),  # whether this user may sign in
+    Column("active", Boolean, nullable=False, server_default=true()),  # whether this user may sign in
     Column("capacity", Integer, nullable=False, server_default="5"),
     Column("presence", String(10), nullable=False, server_default="offline"),  # what the user chose; see `seen_at`
     Column("seen_at", Moment),  # when a console of this user was last connected

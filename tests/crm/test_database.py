@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, func, insert, inspect, select, text
+from sqlalchemy import JSON, Connection, func, insert, inspect, select, text
 from sqlalchemy.exc import IntegrityError
 
 from bot.crm import queries, store, tables
@@ -21,8 +21,13 @@ from tests.crm.making import count, rows, say, visit
 def test_migrations_make_exactly_the_tables(empty_url: str) -> None:
     database = Database(empty_url).open()
 
+    def differs(context: Any, inspected: Any, column: Any, found: str | None, default: Any, wanted: str | None) -> bool | None:
+        # PostgreSQL cannot compare JSON, which Alembic would have it do.
+        same = (found or "").removesuffix("::json").strip("'") == (wanted or "").strip("'")
+        return not same if isinstance(column.type, JSON) else None
+
     def differences(c: Connection) -> list[object]:
-        context = MigrationContext.configure(c, opts={"compare_type": True, "compare_server_default": True})
+        context = MigrationContext.configure(c, opts={"compare_type": True, "compare_server_default": differs})
         return list(compare_metadata(context, tables.metadata))
 
     def checks(c: Connection) -> dict[str, set[str]]:
