@@ -27,7 +27,7 @@ LIFETIME = timedelta(hours=12)
 def signed_in(*roles: str) -> Callable[[Handler], Handler]:
     """Only for users who are signed in, with one of the roles if any are named; others are sent to the sign-in page.
 
-    A form that is sent must carry the session's CSRF token.
+    What is sent must carry the session's CSRF token, as a field of the form or in the header `X-CSRF-Token`.
     """
 
     def guard(handler: Handler) -> Handler:
@@ -41,8 +41,8 @@ def signed_in(*roles: str) -> Callable[[Handler], Handler]:
                 raise Forbidden("this page is for others")
             if request.method == "POST":
                 check_origin(request)
-                sent = str((await request.post()).get("csrf_token", ""))
-                if not hmac.compare_digest(sent.encode(), session.csrf_token.encode()):
+                sent = request.headers.get("X-CSRF-Token") or str((await request.post()).get("csrf_token", ""))
+                if not hmac.compare_digest(sent.encode(errors="surrogateescape"), session.csrf_token.encode()):
                     raise Forbidden("the form is out of date; load the page again")
             request[SESSION] = session
             return await handler(request)

@@ -87,6 +87,10 @@ class Chat:
         if self._typing is None:
             self._typing = asyncio.get_running_loop().call_later(TYPING_AFTER_SECONDS, self._show_typing)
 
+    def agent_types(self, on: bool) -> None:
+        """The person who owns the conversation writes, or has stopped."""
+        self._in_background(self._send({"type": "typing", "from": "agent", "on": on}))
+
     # From the client
 
     async def _handle(self, raw: str) -> None:
@@ -202,7 +206,7 @@ class Chat:
         self._hub.queue_changed()
 
     async def _typing_frame(self, frame: Frame) -> None:
-        frame.flag("on")
+        self._hub.customer_types(self.conversation_id, frame.flag("on"))
 
     async def _read(self, frame: Frame) -> None:
         await self._service.database.run(store.mark_read, self.conversation_id, frame.whole("seq", 1, 2**31 - 1))

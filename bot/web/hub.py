@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Callable
 from typing import Protocol
 
 import structlog
@@ -12,7 +13,7 @@ from bot.service import Service
 
 log = structlog.get_logger(__name__)
 
-POLL_SECONDS = 2.0
+POLL_SECONDS = 1.5
 """How long it takes at most to notice what another process did, when no hint tells."""
 
 
@@ -29,6 +30,9 @@ class Listener(Protocol):
     def working(self) -> None:
         """The assistant has begun to work on an answer."""
 
+    def agent_types(self, on: bool) -> None:
+        """The person who owns the conversation writes, or has stopped."""
+
     async def end(self) -> None:
         """The server stops."""
 
@@ -39,6 +43,7 @@ class Hub:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._listeners: defaultdict[str, set[Listener]] = defaultdict(set)
+        self._typing_listeners: list[Callable[[str, bool], None]] = []
         self._polling: asyncio.Task[None] | None = None
         service.on_changed(self.changed)
         service.on_started(self._started)
@@ -79,6 +84,20 @@ class Hub:
             for listener in listeners:
                 if listener.state == "queued":
                     listener.wake()
+
+    def on_customer_types(self, listener: Callable[[str, bool], None]) -> None:
+        """Call `listener(conversation_id, on)` when a customer of this process writes, or has stopped."""
+        self._typing_listeners.append(listener)
+
+    def customer_types(self, conversation_id: str, on: bool) -> None:
+        """A customer writes, or has stopped. Who types is not in the record: consoles of other processes do not hear of it."""
+        for listener in self._typing_listeners:
+            listener(conversation_id, on)
+
+    def agent_types(self, conversation_id: str, on: bool) -> None:
+        """The person who owns a conversation writes, or has stopped; told to the customer's sockets in this process."""
+        for listener in self._listeners.get(conversation_id, ()):
+            listener.agent_types(on)
 
     def _started(self, conversation_id: str) -> None:
         for listener in self._listeners.get(conversation_id, ()):

@@ -52,10 +52,13 @@ async def headers(request: web.Request, handler: Handler) -> web.StreamResponse:
     embeddable = request.path == FRAME_PATH
     ancestors = " ".join(("'self'", *settings.shop_origins)) if embeddable else "'none'"
     sockets = f"{'wss' if scheme_of(request, settings) == 'https' else 'ws'}://{request.host}"
+    policy = (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+        f"connect-src 'self' {sockets}; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors {ancestors}"
+    )
+    response.headers.setdefault("Content-Security-Policy", policy)  # downloads have a stricter one
     response.headers.update(
         {
-            "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-            f"connect-src 'self' {sockets}; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors {ancestors}",
             "X-Content-Type-Options": "nosniff",
             "Referrer-Policy": "strict-origin-when-cross-origin",
             "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=()",
