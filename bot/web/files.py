@@ -1,8 +1,8 @@
 """Files that customers and agents send each other: told apart by content, kept outside the web root, downloaded and never executed."""
 
 import asyncio
-import codecs
 import hashlib
+import os
 import re
 import uuid
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ from bot.settings import Settings
 
 LARGEST_FILE = 10 * 1024 * 1024
 """Bytes."""
+UPLOAD_SECONDS = 120.0
 LONGEST_NAME = 120
 
 # What a file begins with, and the endings that its name may have; the first one is given to a name with another ending.
@@ -27,8 +28,8 @@ _KINDS = (
     ("image/webp", re.compile(rb"RIFF....WEBP", re.DOTALL), ("webp",)),
     ("application/pdf", re.compile(rb"%PDF-"), ("pdf",)),
 )
-_TEXT = ("text/plain", ("txt", "log", "csv", "md"))
-_NO_TEXT = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f]")
+_TEXT = ("text/plain", ("txt", "log", "md"))  # no csv: a spreadsheet would run what is in its cells
+_NO_TEXT = re.compile(rb"[\x00-\x08\x0b\x0e-\x1f\x7f]")
 _MISLEADING = re.compile(r"[\u200e\u200f\u202a-\u202e\u2066-\u2069\r\n\t]")
 
 
@@ -69,11 +70,7 @@ def kind_of(data: bytes) -> tuple[str, tuple[str, ...]]:
     for media_type, beginning, endings in _KINDS:
         if beginning.match(data):
             return media_type, endings
-    try:
-        text = codecs.decode(data, "utf-8-sig")
-    except UnicodeDecodeError:
-        text = "\0"
-    if not text.strip() or _NO_TEXT.search(text):
+    if not data.strip() or _NO_TEXT.search(data) or not any(_decodes(data, encoding) for encoding in ("utf-8", "gb18030")):
         raise BadInput("只能发送图片（PNG、JPEG、GIF、WebP）、PDF 和纯文本文件")
     return _TEXT
 
@@ -100,7 +97,7 @@ def download(settings: Settings, file_id: str, name: str, media_type: str) -> we
     return web.FileResponse(
         path,
         headers={
-            "Content-Type": f"{media_type}; charset=utf-8" if media_type == "text/plain" else media_type,
+            "Content-Type": media_type,
             "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}",
             "Content-Security-Policy": "default-src 'none'; sandbox",
             "Cache-Control": "private, no-cache",
@@ -114,17 +111,22 @@ async def _received(request: web.Request) -> tuple[bytes, str]:
     if (request.content_length or 0) > LARGEST_FILE + 10_000:
         raise TooLong("文件最大 10 MB")
     try:
-        async for part in await request.multipart():
-            if isinstance(part, BodyPartReader) and part.name == "file":
-                data = bytearray()
-                while chunk := await part.read_chunk():
-                    data += chunk
-                    if len(data) > LARGEST_FILE:
-                        raise TooLong("文件最大 10 MB")
-                return bytes(data), part.filename or ""
-    except (ValueError, RuntimeError, AssertionError):
+        async with asyncio.timeout(UPLOAD_SECONDS):
+            async for part in await request.multipart():
+                if isinstance(part, BodyPartReader) and part.name == "file":
+                    return await _content(part), part.filename or ""
+    except (ValueError, RuntimeError, AssertionError, TimeoutError, ConnectionError):
         raise BadInput("文件没有传完整") from None
     raise BadInput("没有收到文件")
+
+
+async def _content(part: BodyPartReader) -> bytes:
+    data = bytearray()
+    while chunk := await part.read_chunk():
+        data += chunk
+        if len(data) > LARGEST_FILE:
+            raise TooLong("文件最大 10 MB")
+    return bytes(data)
 
 
 def _fit(name: str, endings: tuple[str, ...]) -> str:
@@ -136,8 +138,18 @@ def _fit(name: str, endings: tuple[str, ...]) -> str:
     return f"{stem[:LONGEST_NAME]}.{ending}"
 
 
+def _decodes(data: bytes, encoding: str) -> bool:
+    try:
+        data.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def _write(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
-    part.write_bytes(data)
+    with part.open("xb") as file:
+        file.write(data)
+        os.fsync(file.fileno())
     part.replace(path)
