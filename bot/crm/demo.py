@@ -12,10 +12,12 @@ from sqlalchemy import Connection, Table, insert, select, update
 
 from bot.conversation import escalation
 from bot.conversation.outcome import Evidence, NewTicket, Sentiment
+from bot.conversation.priority import PROMISES, place, ticket_promise
 from bot.conversation.taxonomy import INTENT_QUEUES, QUEUES
 from bot.crm import demo_goods as goods
 from bot.crm import queries, tables
 from bot.crm.demo_talk import TALKS, Said, Talk
+from bot.crm.parts import NOBODY_WAITS
 from bot.crm.records import OrderStatus, OrderView
 from bot.crm.store import URGENCIES, hash_of
 
@@ -226,7 +228,7 @@ class _Talks:
             score, comment = talk.rating
             self._one(tables.ratings, conversation_id=conversation_id, score=score, comment=comment, at=over)
         if talk.closed:
-            changes |= {"state": "closed", "queue": None, "urgency": None, "queued_at": None}
+            changes |= NOBODY_WAITS | {"state": "closed", "closed_at": over}
         self.c.execute(update(tables.conversations).where(tables.conversations.c.id == conversation_id).values(**changes))
         self.counts["conversations"] += 1
         self.counts["messages"] += changes["last_seq"]
@@ -266,12 +268,12 @@ class _Talks:
                 if said.thumb:
                     self._one(tables.feedback, message_id=reply_id, value=said.thumb, at=done_at + timedelta(seconds=9))
             if decision.escalate and not waiting:
-                waiting = self._hand_off(row, turn_id, decision, _summary(number, topics, said, text, decision), topics, done_at)
+                waiting = self._hand_off(row, turn_id, decision, _summary(number, topics, said, text, decision), topics, said.mood, done_at)
                 scores = ()
         if waiting and talk.closed:
             hand_off, ticket = tables.hand_offs, tables.tickets
             self.c.execute(update(hand_off).where(hand_off.c.conversation_id == row["id"]).values(ended_at=at, outcome="closed"))
-            self.c.execute(update(ticket).where(ticket.c.conversation_id == row["id"]).values(status="closed"))
+            self.c.execute(update(ticket).where(ticket.c.conversation_id == row["id"]).values(status="closed", closed_at=at, updated_at=at))
         return waiting | {"last_seq": seq, "read_seq": seq, "updated_at": at}, answered
 
     def _message(self, row: dict[str, Any], seq: int, sender: str, text: str, at: datetime, **more: Any) -> int:
@@ -295,7 +297,14 @@ class _Talks:
         )  # fmt: skip
 
     def _hand_off(
-        self, row: dict[str, Any], turn_id: int, decision: escalation.Decision, summary: str, topics: Sequence[str], at: datetime
+        self,
+        row: dict[str, Any],
+        turn_id: int,
+        decision: escalation.Decision,
+        summary: str,
+        topics: Sequence[str],
+        mood: float,
+        at: datetime,
     ) -> dict[str, Any]:
         """The hand-off with its ticket; returns what changes in the conversation."""
         queue = topics[-1] if topics else "general"
@@ -306,12 +315,17 @@ class _Talks:
             conversation_id=row["id"], ticket_id=ticket_id, turn_id=turn_id, queue=queue, priority=decision.priority,
             reasons=[asdict(reason) for reason in decision.reasons], summary=summary, created_at=at,
         )  # fmt: skip
-        return {"state": "queued", "queue": queue, "urgency": URGENCIES.index(decision.priority), "queued_at": at}
+        placed = place(at, timedelta(minutes=PROMISES[queue]), decision.priority, score=mood)
+        return {
+            "state": "queued", "queue": queue, "urgency": URGENCIES.index(decision.priority), "queued_at": at, "due_at": placed.due_at,
+            "promised_at": placed.promised_at, "unanswered_since": at,
+        }  # fmt: skip
 
     def _ticket(self, row: dict[str, Any], turn_id: int, ticket: NewTicket, at: datetime) -> int:
         self.counts["tickets"] += 1
         values = asdict(ticket) | {"conversation_id": row["id"], "customer_id": row["customer_id"], "turn_id": turn_id}
-        return self._one(tables.tickets, **values, status="open", created_at=at)
+        promised_at = at + ticket_promise(ticket.priority)
+        return self._one(tables.tickets, **values, status="open", created_at=at, updated_at=at, promised_at=promised_at)
 
     def _cancelled(self, row: dict[str, Any], order: OrderView, at: datetime) -> None:
         order_id = self.c.execute(select(tables.orders.c.id).where(tables.orders.c.number == order.number)).scalar_one()

@@ -1,10 +1,12 @@
 """Reads of the record, to be run by `Database.read` or within a transaction of `store`."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, bindparam, func, or_, select
 
+from bot.conversation.priority import PROMISES
 from bot.crm import tables
 from bot.crm.records import (
     ConversationView,
@@ -70,25 +72,19 @@ def conversation(c: Connection, conversation_id: str) -> ConversationView | None
         row.state,
         row.last_seq,
         row.locale,
-        row.queue,
+        row.queue if row.state in {"queued", "agent"} else None,
         position(c, row.id) if row.state == "queued" else None,
         tuple(reasons),
     )
 
 
 def position(c: Connection, conversation_id: str) -> int | None:
-    """The place of a waiting conversation in its queue, 1 for the next: by urgency, then by time. None when it does not wait."""
+    """The place of a waiting conversation in its queue, 1 for the next (see `bot.conversation.priority`). None when it does not wait."""
     table = tables.conversations
-    mine = c.execute(
-        select(table.c.queue, table.c.urgency, table.c.queued_at).where(table.c.id == conversation_id, table.c.state == "queued")
-    ).one_or_none()
+    mine = c.execute(select(table.c.queue, table.c.due_at).where(table.c.id == conversation_id, table.c.state == "queued")).one_or_none()
     if mine is None:
         return None
-    before = or_(
-        table.c.urgency < mine.urgency,
-        and_(table.c.urgency == mine.urgency, table.c.queued_at < mine.queued_at),
-        and_(table.c.urgency == mine.urgency, table.c.queued_at == mine.queued_at, table.c.id < conversation_id),
-    )
+    before = or_(table.c.due_at < mine.due_at, and_(table.c.due_at == mine.due_at, table.c.id < conversation_id))
     return 1 + c.execute(select(func.count()).where(table.c.state == "queued", table.c.queue == mine.queue, before)).scalar_one()
 
 
@@ -114,7 +110,9 @@ def latest_messages(c: Connection, conversation_id: str, limit: int) -> list[Mes
 
 def message_view(row: Row[Any]) -> MessageView:
     """A row of `messages`."""
-    return MessageView(row.seq, row.sender, row.name, row.text, tuple(row.buttons), row.client_id, row.at)
+    return MessageView(
+        row.seq, row.sender, row.name, row.text, tuple(row.buttons), row.client_id, row.at, tuple(row.attachments), row.user_id
+    )
 
 
 def news(c: Connection, conversation_ids: Sequence[str]) -> dict[str, tuple[int, str]]:
@@ -288,14 +286,14 @@ def products(c: Connection, limit: int = 100) -> list[ProductView]:
 
 
 def queue(c: Connection, limit: int = 200) -> list[QueuedView]:
-    """The conversations that wait for a person: the most urgent first, then the longest waiting."""
+    """The conversations that wait for a person, in the order in which they are to be taken."""
     table, hand_off, customer = tables.conversations, tables.hand_offs, tables.customers
     rows = c.execute(
         select(table, hand_off.c.reasons, hand_off.c.summary, hand_off.c.priority, hand_off.c.ticket_id, customer.c.name)
         .join(hand_off, and_(hand_off.c.conversation_id == table.c.id, hand_off.c.ended_at.is_(None)))
         .join(customer, customer.c.id == table.c.customer_id)
         .where(table.c.state == "queued")
-        .order_by(table.c.urgency, table.c.queued_at, table.c.id)
+        .order_by(table.c.due_at, table.c.id)
         .limit(limit)
     ).all()
     places: dict[str, int] = {}
@@ -347,7 +345,8 @@ def transcript(c: Connection, conversation_id: str) -> Transcript | None:
     tickets = c.execute(
         select(
             ticket.c.id, ticket.c.queue, ticket.c.kind, ticket.c.subject, ticket.c.summary, ticket.c.priority, ticket.c.status,
-            ticket.c.order_number, ticket.c.fields, ticket.c.created_at,
+            ticket.c.order_number, ticket.c.fields, ticket.c.created_at, ticket.c.promised_at, ticket.c.updated_at, ticket.c.closed_at,
+            ticket.c.owner_id,
         ).where(ticket.c.conversation_id == conversation_id).order_by(ticket.c.id)
     )  # fmt: skip
     name, channel = c.execute(
@@ -358,6 +357,13 @@ def transcript(c: Connection, conversation_id: str) -> Transcript | None:
     return Transcript(now, name, channel, messages, tuple(TicketView(**row._mapping) for row in tickets))
 
 
+def promise(c: Connection, queue: str | None) -> timedelta:
+    """Within which time a person answers in a queue."""
+    table = tables.queue_settings
+    minutes = c.execute(select(table.c.promise_minutes).where(table.c.queue == queue)).scalar() if queue else None
+    return timedelta(minutes=minutes or PROMISES.get(queue or "general", PROMISES["general"]))
+
+
 def has_admin(c: Connection) -> bool:
     """Whether anybody may sign in as admin."""
     return c.execute(select(tables.users.c.id).where(tables.users.c.role == "admin").limit(1)).scalar() is not None
@@ -366,16 +372,17 @@ def has_admin(c: Connection) -> bool:
 def user_by_name(c: Connection, name: str) -> User | None:
     """The user of that name."""
     table = tables.users
-    row = c.execute(select(table.c.id, table.c.name, table.c.role, table.c.password_hash).where(table.c.name == name)).one_or_none()
+    columns = (table.c.id, table.c.name, table.c.role, table.c.password_hash, table.c.active)
+    row = c.execute(select(*columns).where(table.c.name == name)).one_or_none()
     return User(*row) if row else None
 
 
 def session(c: Connection, token_hash: str, at: Any) -> Session | None:
-    """Who is signed in with a token, unless the session is over at the time `at`."""
+    """Who is signed in with a token, unless the session is over at the time `at` or the user may not sign in any more."""
     table, user = tables.sessions, tables.users
     row = c.execute(
         select(user.c.id, user.c.name, user.c.role, user.c.password_hash, table.c.csrf_token)
         .join(user, user.c.id == table.c.user_id)
-        .where(table.c.token_hash == token_hash, table.c.expires_at > at)
+        .where(table.c.token_hash == token_hash, table.c.expires_at > at, user.c.active)
     ).one_or_none()
     return Session(User(*row[:4]), row.csrf_token) if row else None

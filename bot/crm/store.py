@@ -5,25 +5,35 @@ import secrets
 import uuid
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, NamedTuple, get_args
+from datetime import datetime, timedelta
+from typing import Any, Literal, get_args
 
-from sqlalchemy import Connection, Row, Table, and_, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from bot.conversation.outcome import HandOff, NewTicket, OrderChange, Priority, Sender, State, TurnOutcome
+from bot.conversation import escalation
+from bot.conversation.outcome import HandOff, Interaction, NewTicket, OrderChange, Priority, State, TurnOutcome
+from bot.conversation.priority import place, ticket_promise
+from bot.conversation.taxonomy import QUEUES
 from bot.crm import queries, tables
-from bot.crm.records import Accepted, Finished, MessageView, OutboxItem, PendingTurn, Role, User, Visit
+from bot.crm.parts import CHANGED as _CHANGED
+from bot.crm.parts import LOCKED_CONVERSATION as _CONVERSATION
+from bot.crm.parts import NOBODY_WAITS, attachments_to_send, end_hand_off, happened, now, ticket_happened
+from bot.crm.parts import append as _append
+from bot.crm.parts import inserted as _inserted
+from bot.crm.records import Accepted, Finished, OutboxItem, PendingTurn, Role, User, Visit
 from bot.errors import BadInput, Conflict, NotFound
 
 RECENT_SCORES = 5
 """Earlier messages whose sentiment goes with a turn."""
 URGENCIES = get_args(Priority)
 """Priorities by their number in the record, 0 for the most urgent."""
+CAPACITY = 5
+"""Conversations that an agent takes at a time, unless told otherwise."""
+MOST_AT_ONCE = 100
 
 
-# The statements of every turn are made once: SQLAlchemy takes longer to make one than SQLite to run it.
-_CONVERSATION = select(tables.conversations).where(tables.conversations.c.id == bindparam("id")).with_for_update()
+# The statements of every turn are made once, as in `parts`.
 _KNOWN_MESSAGE = (
     select(tables.messages, tables.turns.c.id.label("own_turn"))
     .join(tables.turns, tables.turns.c.message_id == tables.messages.c.id)
@@ -36,17 +46,11 @@ _PENDING = (
 )
 _TURN = select(tables.turns.c.status, tables.turns.c.message_id).where(tables.turns.c.id == bindparam("id"))
 _DONE = update(tables.turns).where(tables.turns.c.id == bindparam("turn"))
-_CHANGED = update(tables.conversations).where(tables.conversations.c.id == bindparam("conversation"))
 
 
 def hash_of(secret: str) -> str:
     """What is kept of a secret: its SHA-256 in hexadecimal. (The secrets are random and long; they need no salt.)"""
     return hashlib.sha256(secret.encode()).hexdigest()
-
-
-def now() -> datetime:
-    """The time that rows are written with, in UTC."""
-    return datetime.now(UTC)
 
 
 # Visits
@@ -150,7 +154,7 @@ def _shop_customer(c: Connection, shop_identity: str) -> int:
 
 
 def _take_over(c: Connection, conversation_id: str, visitor: int, customer: int) -> int:
-    for table in (tables.conversations, tables.identities, tables.consents, tables.interactions, tables.tickets):
+    for table in (tables.conversations, tables.identities, tables.consents, tables.interactions, tables.tickets, tables.notes):
         c.execute(update(table).where(table.c.customer_id == visitor).values(customer_id=customer))
     c.execute(delete(tables.customers).where(tables.customers.c.id == visitor))
     return customer
@@ -166,16 +170,20 @@ def accept_message(
     text: str,
     *,
     payload: str | None = None,
+    attachments: Sequence[str] = (),
+    leaves_queue: bool = False,
     owner: str | None = None,
     lease_seconds: float = 30.0,
 ) -> Accepted:
     """Put a customer message into the record, with the turn that it needs; the same `client_id` again changes nothing.
 
-    A closed conversation is open again, with the assistant. With `owner`, the caller takes the conversation's lease when it is free and
-    gets the turn, unless an earlier one is still under way (`finish_turn` then hands over this one).
+    A closed conversation is open again, with the assistant; with `leaves_queue`, so is one that waits for a person. `attachments` are
+    ids of files that the customer put into the conversation. With `owner`, the caller takes the conversation's lease when it is free
+    and gets the turn, unless an earlier one is still under way (`finish_turn` then hands over this one).
 
     Raises:
         NotFound: there is no such conversation.
+        BadInput: an attachment is not there, or was sent already.
     """
     row = c.execute(_CONVERSATION, {"id": conversation_id}).one_or_none()
     if row is None:
@@ -184,11 +192,12 @@ def accept_message(
     if known is not None:
         return Accepted(known.seq, known.own_turn, row.state, True, queries.message_view(known))
     at = now()
-    state: State = "bot" if row.state == "closed" else row.state
-    view = _append(c, row.id, row.last_seq + 1, "customer", text, at=at, client_id=client_id)
+    state, changes = _when_written_to(c, row, leaves_queue, at)
+    files = attachments_to_send(c, row.id, attachments, None)
+    view = _append(c, row.id, row.last_seq + 1, "customer", text, at=at, client_id=client_id, attachments=files)
     waiting = c.execute(_PENDING, {"conversation": row.id}).scalar()
     turn_id = _inserted(c, tables.turns, conversation_id=row.id, message_id=view.id, status="pending", payload=payload, created_at=at)
-    changes: dict[str, Any] = {"last_seq": row.last_seq + 1, "state": state, "updated_at": at}
+    changes |= {"last_seq": row.last_seq + 1, "state": state, "updated_at": at}
     free = row.lease_owner in {None, owner} or row.lease_until is None or row.lease_until < at
     takes = owner is not None and free and waiting is None
     if takes:
@@ -201,6 +210,20 @@ def accept_message(
             queries.recent_sentiments(c, row.id, RECENT_SCORES),
     )  # fmt: skip
     return Accepted(view.message.seq, turn_id, state, False, view.message, turn)
+
+
+def _when_written_to(c: Connection, row: Row[Any], leaves_queue: bool, at: datetime) -> tuple[State, dict[str, Any]]:
+    """Who owns a conversation once its customer writes, and what else changes in its row."""
+    if row.state == "closed":
+        happened(c, row.id, "resumed", at)
+        return "bot", {"closed_at": None}
+    if row.state == "queued" and leaves_queue:
+        end_hand_off(c, row.id, "left", at, ticket="closed")
+        happened(c, row.id, "left", at)
+        return "bot", NOBODY_WAITS
+    if row.state == "agent" and row.unanswered_since is None:
+        return "agent", {"unanswered_since": at, "promised_at": at + queries.promise(c, row.queue)}
+    return row.state, {}
 
 
 def claim_turns(c: Connection, owner: str, *, lease_seconds: float = 30.0, limit: int = 20) -> list[PendingTurn]:
@@ -268,8 +291,12 @@ def finish_turn(c: Connection, outcome: TurnOutcome, *, owner: str | None, lease
         buttons = [asdict(button) for button in reply.buttons]
         written.append(_append(c, row.id, seq, "bot", reply.text, at=at, buttons=buttons, turn_id=outcome.turn_id).message)
     changes: dict[str, Any] = {"last_seq": seq, "updated_at": at}
-    changes |= _write_effects(c, row, outcome.turn_id, outcome.tickets, outcome.order_changes, outcome.hand_off, at)
-    if outcome.mode == "reply" and outcome.error is None:
+    score = outcome.interaction.sentiment_score
+    changes |= _write_effects(c, row, outcome.turn_id, outcome.tickets, outcome.order_changes, outcome.hand_off, score, at)
+    if row.state == "queued":
+        changes |= _moved_up(c, row, outcome.interaction, at)
+    # An observed turn brings no events unless the assistant is to know what was said.
+    if outcome.error is None and (outcome.mode == "reply" or outcome.tracker_events):
         changes |= {"tracker_turn_id": outcome.turn_id, "slots": outcome.slots, "active_loop": outcome.active_loop}
         _inserted(c, tables.tracker_turns, turn_id=outcome.turn_id, conversation_id=row.id, events=list(outcome.tracker_events))
     c.execute(_DONE, {"turn": outcome.turn_id, "status": "done", "done_at": at, "error": outcome.error})
@@ -303,7 +330,7 @@ def apply_effects(
     """Write what an action made outside a turn of ours (a separate Rasa server's)."""
     conversation = tables.conversations
     row = c.execute(_CONVERSATION, {"id": conversation_id}).one()
-    changes = _write_effects(c, row, None, tickets, order_changes, hand_off, now())
+    changes = _write_effects(c, row, None, tickets, order_changes, hand_off, None, now())
     if changes:
         c.execute(update(conversation).where(conversation.c.id == conversation_id).values(**changes))
 
@@ -329,6 +356,7 @@ def _write_effects(
     tickets: Sequence[NewTicket],
     order_changes: Sequence[OrderChange],
     hand_off: HandOff | None,
+    score: float | None,
     at: datetime,
 ) -> dict[str, Any]:
     """Tickets, changes of orders, and the hand-off; returns what changes in the conversation's row."""
@@ -358,7 +386,35 @@ def _write_effects(
         },
         at,
     )
-    return {"state": "queued", "queue": hand_off.queue, "urgency": URGENCIES.index(hand_off.priority), "queued_at": at}
+    happened(c, row.id, "queued", at, queue=hand_off.queue)
+    placed = place(at, queries.promise(c, hand_off.queue), hand_off.priority, score=score)
+    return {
+        "state": "queued", "queue": hand_off.queue, "urgency": URGENCIES.index(hand_off.priority), "queued_at": at, "agent_id": None,
+        "due_at": placed.due_at, "promised_at": placed.promised_at, "unanswered_since": at, "closed_at": None,
+    }  # fmt: skip
+
+
+def _moved_up(c: Connection, row: Row[Any], seen: Interaction, at: datetime) -> dict[str, Any]:
+    """What a message of somebody who waits changes: with a graver reason or a worse mood it is their turn earlier, never later."""
+    hand_off, ticket = tables.hand_offs, tables.tickets
+    urgency = row.urgency
+    if seen.reasons:
+        urgency = min(urgency, URGENCIES.index(escalation.most_urgent(seen.reasons)))
+        found = c.execute(
+            select(hand_off.c.id, hand_off.c.reasons, hand_off.c.ticket_id)
+            .where(hand_off.c.conversation_id == row.id, hand_off.c.ended_at.is_(None))
+            .order_by(hand_off.c.id.desc())
+            .limit(1)
+        ).one_or_none()
+        if found is not None:
+            known = {reason["code"] for reason in found.reasons}
+            reasons = [*found.reasons, *(asdict(reason) for reason in seen.reasons if reason.code not in known)]
+            c.execute(update(hand_off).where(hand_off.c.id == found.id).values(reasons=reasons, priority=URGENCIES[urgency]))
+            if urgency < row.urgency:
+                c.execute(update(ticket).where(ticket.c.id == found.ticket_id).values(priority=URGENCIES[urgency], updated_at=at))
+                ticket_happened(c, found.ticket_id, "priority", at, **{"from": URGENCIES[row.urgency], "to": URGENCIES[urgency]})
+    placed = place(row.queued_at, queries.promise(c, row.queue), URGENCIES[urgency], score=seen.sentiment_score)
+    return {"urgency": urgency, "due_at": min(row.due_at, placed.due_at)}
 
 
 def _open_ticket(c: Connection, row: Row[Any], turn_id: int | None, ticket: NewTicket, at: datetime) -> int:
@@ -366,8 +422,9 @@ def _open_ticket(c: Connection, row: Row[Any], turn_id: int | None, ticket: NewT
         c, tables.tickets,
         conversation_id=row.id, customer_id=row.customer_id, turn_id=turn_id, queue=ticket.queue, kind=ticket.kind,
         subject=ticket.subject, summary=ticket.summary, priority=ticket.priority, status="open", order_number=ticket.order_number,
-        fields=ticket.fields, created_at=at,
+        fields=ticket.fields, promised_at=at + ticket_promise(ticket.priority), created_at=at, updated_at=at,
     )  # fmt: skip
+    ticket_happened(c, ticket_id, "created", at)
     _tell(
         c,
         f"ticket-{ticket_id}",
@@ -406,19 +463,16 @@ def close_conversation(c: Connection, conversation_id: str) -> State:
 
 
 def _leave(c: Connection, conversation_id: str, owned_by: tuple[State, ...], to: State, outcome: Literal["left", "closed"]) -> State:
-    conversation, hand_off = tables.conversations, tables.hand_offs
+    conversation = tables.conversations
     at = now()
     changed = c.execute(
         update(conversation)
         .where(conversation.c.id == conversation_id, conversation.c.state.in_(owned_by))
-        .values(state=to, queue=None, urgency=None, queued_at=None, updated_at=at)
+        .values(state=to, updated_at=at, closed_at=at if to == "closed" else None, **NOBODY_WAITS)
     ).rowcount
     if changed:
-        open_ones = and_(hand_off.c.conversation_id == conversation_id, hand_off.c.ended_at.is_(None))
-        c.execute(
-            update(tables.tickets).where(tables.tickets.c.id.in_(select(hand_off.c.ticket_id).where(open_ones))).values(status="closed")
-        )
-        c.execute(update(hand_off).where(open_ones).values(ended_at=at, outcome=outcome))
+        end_hand_off(c, conversation_id, outcome, at, ticket="closed")
+        happened(c, conversation_id, outcome, at)
         return to
     state: State = c.execute(select(conversation.c.state).where(conversation.c.id == conversation_id)).scalar_one()
     return state
@@ -430,7 +484,7 @@ def mark_read(c: Connection, conversation_id: str, seq: int) -> None:
     c.execute(
         update(conversation)
         .where(conversation.c.id == conversation_id, conversation.c.read_seq < seq, conversation.c.last_seq >= seq)
-        .values(read_seq=seq)
+        .values(read_seq=seq, updated_at=now())
     )
 
 
@@ -446,28 +500,41 @@ def record_feedback(c: Connection, conversation_id: str, seq: int, value: Litera
     if message_id is None:
         raise BadInput(f"message {seq} is not one of the assistant's")
     c.execute(delete(tables.feedback).where(tables.feedback.c.message_id == message_id))
-    _inserted(c, tables.feedback, message_id=message_id, value=value, at=now())
+    at = now()
+    _inserted(c, tables.feedback, message_id=message_id, value=value, at=at)
+    c.execute(_CHANGED, {"conversation": conversation_id, "updated_at": at})
 
 
 def record_rating(c: Connection, conversation_id: str, score: int, comment: str) -> None:
     """How the customer found the conversation, 1…5."""
-    _inserted(c, tables.ratings, conversation_id=conversation_id, score=score, comment=comment, at=now())
+    at = now()
+    _inserted(c, tables.ratings, conversation_id=conversation_id, score=score, comment=comment, at=at)
+    c.execute(_CHANGED, {"conversation": conversation_id, "updated_at": at})
 
 
 # Users
 
 
-def add_user(c: Connection, name: str, role: Role, password_hash: str) -> User:
-    """Somebody new who may sign in.
+def add_user(
+    c: Connection, name: str, role: Role, password_hash: str, *, queues: Sequence[str] | None = None, capacity: int = CAPACITY
+) -> User:
+    """Somebody new who may sign in, serves the queues named (all, unless any are) and takes `capacity` conversations at a time.
 
     Raises:
         Conflict: the name is taken.
+        BadInput: there is no such queue, or the capacity is none.
     """
+    wanted = tuple(dict.fromkeys(queues or QUEUES))
+    if unknown := set(wanted) - set(QUEUES):
+        raise BadInput(f"there is no queue {min(unknown)!r}; queues are {', '.join(QUEUES)}")
+    if not 1 <= capacity <= MOST_AT_ONCE:
+        raise BadInput(f"the capacity is a number from 1 to {MOST_AT_ONCE}")
     try:
         with c.begin_nested():
-            user_id = _inserted(c, tables.users, name=name, role=role, password_hash=password_hash, created_at=now())
+            user_id = _inserted(c, tables.users, name=name, role=role, password_hash=password_hash, capacity=capacity, created_at=now())
     except IntegrityError:
         raise Conflict(f"there is a user {name!r} already") from None
+    c.execute(insert(tables.user_queues), [{"user_id": user_id, "queue": queue} for queue in wanted])
     return User(user_id, name, role, password_hash)
 
 
@@ -520,37 +587,3 @@ def claim_outbox(c: Connection, *, limit: int = 20, retry_seconds: float = 60.0)
 def outbox_sent(c: Connection, item_id: int) -> None:
     """The receiver has it."""
     c.execute(update(tables.outbox).where(tables.outbox.c.id == item_id).values(sent_at=now()))
-
-
-# Parts
-
-
-class _Appended(NamedTuple):
-    id: int
-    message: MessageView
-
-
-def _append(
-    c: Connection,
-    conversation_id: str,
-    seq: int,
-    sender: Sender,
-    text: str,
-    *,
-    at: datetime,
-    buttons: list[dict[str, str]] | None = None,
-    client_id: str | None = None,
-    turn_id: int | None = None,
-) -> _Appended:
-    message_id = _inserted(
-        c, tables.messages, conversation_id=conversation_id, seq=seq, sender=sender, text=text, buttons=buttons or [],
-        client_id=client_id, turn_id=turn_id, at=at,
-    )  # fmt: skip
-    return _Appended(message_id, MessageView(seq, sender, None, text, tuple(buttons or ()), client_id, at))
-
-
-def _inserted(c: Connection, table: Table, **values: Any) -> int:
-    """Insert a row; returns its key when that is a number the database gave."""
-    # Values go as parameters: statements with values in them are taken apart and put together at every call.
-    key = c.execute(insert(table), values).inserted_primary_key
-    return key[0] if key else 0

@@ -341,6 +341,7 @@ attachments = Table(
     Column("id", String(32), primary_key=True),
     _to("conversations.id", nullable=False, index=True),
     _to("users.id"),  # nobody: the customer
+    _to("messages.id", index=True),  # the message that it was sent with
     Column("name", String(200), nullable=False),
     Column("media_type", String(100), nullable=False),
     Column("size", Integer, nullable=False),

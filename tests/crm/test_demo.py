@@ -143,7 +143,7 @@ def test_the_queue_of_the_agents_has_work(filled: Database) -> None:
     waiting = filled.transaction(queries.queue)
     assert 2 <= len(waiting) <= 4
     assert len({each.conversation_id for each in waiting}) == len(waiting)
-    assert waiting[0].priority == "urgent"
+    assert "urgent" in {each.priority for each in waiting}
     for each in waiting:
         assert each.reasons
         assert each.summary

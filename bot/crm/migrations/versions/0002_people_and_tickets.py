@@ -192,6 +192,7 @@ def _new_tables() -> None:
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("conversation_id", sa.String(length=32), nullable=False),
         sa.Column("user_id", KEY, nullable=True),
+        sa.Column("message_id", KEY, nullable=True),
         sa.Column("name", sa.String(length=200), nullable=False),
         sa.Column("media_type", sa.String(length=100), nullable=False),
         sa.Column("size", sa.Integer(), nullable=False),
@@ -199,9 +200,11 @@ def _new_tables() -> None:
         sa.Column("at", MOMENT, nullable=False),
         sa.ForeignKeyConstraint(["conversation_id"], ["conversations.id"], name=op.f("fk_attachments_conversation_id")),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_attachments_user_id")),
+        sa.ForeignKeyConstraint(["message_id"], ["messages.id"], name=op.f("fk_attachments_message_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_attachments")),
     )
     op.create_index(op.f("ix_attachments_conversation_id"), "attachments", ["conversation_id"])
+    op.create_index(op.f("ix_attachments_message_id"), "attachments", ["message_id"])
     op.create_table(
         "canned_replies",
         sa.Column("id", KEY, autoincrement=True, nullable=False),
