@@ -88,7 +88,11 @@ def _check(table: str, *, always_there: tuple[str, ...] = (), **allowed: tuple[s
     checks = {column: f"{column} IN ({', '.join(repr(value) for value in values)})" for column, values in allowed.items()}
     if op.get_bind().dialect.name == "sqlite":
         constraints = [sa.CheckConstraint(text, name=op.f(f"ck_{table}_{column}")) for column, text in checks.items()]
+        old = sa.Table(table, sa.MetaData(), autoload_with=op.get_bind()).constraints
         with op.batch_alter_table(table, table_args=constraints, recreate="always") as batch:
+            for check in old:
+                if isinstance(check, sa.CheckConstraint):
+                    batch.drop_constraint(op.f(str(check.name)), type_="check")
             for column in always_there:
                 batch.alter_column(column, nullable=False)
         return
