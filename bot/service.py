@@ -23,6 +23,7 @@ from bot.errors import SettingError, Unavailable
 from bot.learning import cards
 from bot.outbox import tell_outside
 from bot.settings import Settings
+from bot.suggestions import Suggestions
 
 log = structlog.get_logger(__name__)
 
@@ -40,6 +41,7 @@ class Service:
         self.database = database
         self.assistant = assistant
         self.hints = Hints(settings.redis_url)
+        self.suggestions = Suggestions(database)
         self.owner = owner
         self.worker = Worker(database, assistant, owner, on_started=self._started, on_finished=self._finished) if assistant else None
         self._started_listeners: list[Callable[[str], None]] = []

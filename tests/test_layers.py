@@ -18,8 +18,10 @@ MAY_IMPORT = {
     "bot.dialogue": {"bot.errors", "bot.conversation", "bot.learning", "bot.crm"},
     "bot.training": {"bot.errors", "bot.conversation", "bot.learning", "bot.crm"},
     "bot.outbox": {"bot.errors", "bot.crm"},
+    "bot.suggestions": {"bot.errors", "bot.learning", "bot.crm"},
     "bot.service": {
         "bot.outbox",
+        "bot.suggestions",
         "bot.errors",
         "bot.settings",
         "bot.conversation",
