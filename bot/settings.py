@@ -5,13 +5,16 @@ import os
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from datetime import timedelta, timezone, tzinfo
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bot.errors import SettingError
 
 ROOT = Path(__file__).resolve().parent.parent
+SHANGHAI = "Asia/Shanghai"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,15 @@ def _web_address(raw: str) -> str:
     return raw
 
 
+def _zone(raw: str) -> tzinfo:
+    try:
+        return ZoneInfo(raw)
+    except (ZoneInfoNotFoundError, OSError):
+        if raw == SHANGHAI:  # a machine without a list of time zones; China has no summer time
+            return timezone(timedelta(hours=8), SHANGHAI)
+        raise ValueError("this machine knows no such time zone") from None
+
+
 def _database(raw: str) -> str:
     scheme = raw.partition("://")[0]
     if scheme not in {"sqlite", "postgresql", "postgresql+psycopg"}:
@@ -103,6 +115,9 @@ class Settings:
     models: Path = _setting("ZHIKE_MODELS", _path, ROOT / "models", "Folder of the trained models.", "/srv/zhike/models")
     var: Path = _setting("ZHIKE_VAR", _path, ROOT / "var", "Folder for what running makes: the SQLite file, locks.", "/var/lib/zhike")
     shop_name: str = _setting("ZHIKE_SHOP_NAME", _text, "知客生活电器", "The shop's name, as customers see it.", "小屋电器")
+    timezone: tzinfo = _setting(
+        "ZHIKE_TIMEZONE", _zone, _zone(SHANGHAI), "Time zone of opening hours and of the times that agents see.", SHANGHAI
+    )
     shop_origins: tuple[str, ...] = _setting(
         "ZHIKE_SHOP_ORIGINS",
         _origins,

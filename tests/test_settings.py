@@ -2,6 +2,7 @@
 
 from dataclasses import fields
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -39,6 +40,7 @@ def test_an_empty_value_is_as_good_as_none() -> None:
         ("ZHIKE_BEHIND_PROXY", "On", "behind_proxy", True),
         ("ZHIKE_BEHIND_PROXY", "0", "behind_proxy", False),
         ("ZHIKE_LOG_FORMAT", "json", "log_format", "json"),
+        ("ZHIKE_TIMEZONE", "Europe/Berlin", "timezone", ZoneInfo("Europe/Berlin")),
     ],
 )
 def test_good_values_are_taken(name: str, raw: str, field: str, value: object) -> None:
@@ -66,6 +68,8 @@ def test_good_values_are_taken(name: str, raw: str, field: str, value: object) -
         ("ZHIKE_VISITOR_RATE", "one/two"),
         ("ZHIKE_BEHIND_PROXY", "maybe"),
         ("ZHIKE_LOG_FORMAT", "xml"),
+        ("ZHIKE_TIMEZONE", "Mars/Olympus"),
+        ("ZHIKE_TIMEZONE", "../../etc/passwd"),
         ("ZHIKE_MODELS", "a\x00b"),
         ("ZHIKE_VAR", "~nobody-of-this-name/var"),
     ],

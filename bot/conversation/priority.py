@@ -47,20 +47,25 @@ def explain(
     priority: Priority,
     reasons: Sequence[Mapping[str, Any]],
     score: float | None,
-    queued_at: datetime,
+    waiting_since: datetime | None,
     promised_at: datetime | None,
     now: datetime,
 ) -> str:
-    """Why somebody stands where they stand, for the agents' list; `reasons` are the hand-off's."""
+    """Why a conversation stands where it stands, for the agents' lists.
+
+    `reasons` are the hand-off's; `waiting_since` is when it came into the queue or, once a person has it, when the customer wrote
+    something that nobody has answered yet.
+    """
     words = "、".join(str(reason["zh"]) for reason in reasons)
     parts = [f"{WORDS[priority]}：{words}" if words else WORDS[priority]]
     if score is not None:
         parts.append(f"情绪 {score:+.2f}")
-    parts.append(f"已等 {minutes(now - queued_at)}")
-    if promised_at is not None:
-        left = promised_at - now
-        late = f"已超 {minutes(-left)}" if left < timedelta(0) else f"还剩 {minutes(left)}"
-        parts.append(f"承诺 {minutes(promised_at - queued_at)}内（{late}）")
+    if waiting_since is not None:
+        parts.append(f"已等 {minutes(now - waiting_since)}")
+        if promised_at is not None:
+            left = promised_at - now
+            late = f"已超 {minutes(-left)}" if left < timedelta(0) else f"还剩 {minutes(left)}"
+            parts.append(f"承诺 {minutes(promised_at - waiting_since)}内（{late}）")
     return "；".join(parts)
 
 

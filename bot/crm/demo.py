@@ -17,9 +17,9 @@ from bot.conversation.taxonomy import INTENT_QUEUES, QUEUES
 from bot.crm import demo_goods as goods
 from bot.crm import queries, tables
 from bot.crm.demo_talk import TALKS, Said, Talk
-from bot.crm.parts import NOBODY_WAITS
+from bot.crm.parts import NOBODY_WAITS, URGENCIES
 from bot.crm.records import OrderStatus, OrderView
-from bot.crm.store import URGENCIES, hash_of
+from bot.crm.store import hash_of
 
 CUSTOMERS = 60
 ORDERS: dict[OrderStatus, int] = {

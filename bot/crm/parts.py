@@ -2,14 +2,19 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
-from sqlalchemy import Connection, Table, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, Table, bindparam, insert, select, update
 
-from bot.conversation.outcome import Sender
+from bot.conversation.access import Viewer, may_see
+from bot.conversation.outcome import NewTicket, Priority, Sender
+from bot.conversation.priority import ticket_promise
 from bot.crm import tables
 from bot.crm.records import EventKind, MessageView, Result, TicketStatus
-from bot.errors import BadInput
+from bot.errors import BadInput, Forbidden, NotFound
+
+URGENCIES = get_args(Priority)
+"""Priorities by their number in the record, 0 for the most urgent."""
 
 # Statements of every turn are made once: SQLAlchemy takes longer to make one than SQLite to run it.
 LOCKED_CONVERSATION = select(tables.conversations).where(tables.conversations.c.id == bindparam("id")).with_for_update()
@@ -130,3 +135,76 @@ def end_hand_off(
     ).scalars()
     for ticket_id in ended.all():
         set_ticket_status(c, ticket_id, ticket, at, user_id, **({} if owner_id is None else {"owner_id": owner_id}))
+
+
+def open_ticket(c: Connection, row: Row[Any], turn_id: int | None, ticket: NewTicket, at: datetime) -> int:
+    """Write a ticket of the conversation `row`; returns its key."""
+    ticket_id = inserted(
+        c, tables.tickets,
+        conversation_id=row.id, customer_id=row.customer_id, turn_id=turn_id, queue=ticket.queue, kind=ticket.kind,
+        subject=ticket.subject, summary=ticket.summary, priority=ticket.priority, status="open", order_number=ticket.order_number,
+        fields=ticket.fields, promised_at=at + ticket_promise(ticket.priority), created_at=at, updated_at=at,
+    )  # fmt: skip
+    ticket_happened(c, ticket_id, "created", at)
+    told = {"ticket": ticket_id, "queue": ticket.queue, "kind": ticket.kind, "priority": ticket.priority}
+    tell(c, f"ticket-{ticket_id}", "ticket", told, at)
+    return ticket_id
+
+
+def tell(c: Connection, key: str, kind: str, payload: dict[str, Any], at: datetime) -> None:
+    """Put something into the outbox."""
+    inserted(c, tables.outbox, key=key, kind=kind, payload=payload, attempts=0, due_at=at, created_at=at)
+
+
+# The staff
+
+
+class Actor(NamedTuple):
+    """Who of the staff does something, as the record has it now."""
+
+    viewer: Viewer
+    name: str
+
+
+def actor(c: Connection, user_id: int) -> Actor:
+    """Who acts; roles and queues are read anew with every write.
+
+    Raises:
+        Forbidden: there is no such user, or they may not sign in any more.
+    """
+    user, served = tables.users, tables.user_queues
+    row = c.execute(select(user.c.name, user.c.role).where(user.c.id == user_id, user.c.active)).one_or_none()
+    if row is None:
+        raise Forbidden("此账号已停用")
+    queues = c.execute(select(served.c.queue).where(served.c.user_id == user_id)).scalars()
+    return Actor(Viewer(user_id, row.role, frozenset(queues)), row.name)
+
+
+def supervisor(c: Connection, user_id: int) -> Actor:
+    """Who acts, where only supervisors and admins may.
+
+    Raises:
+        Forbidden: they may not.
+    """
+    found = actor(c, user_id)
+    if not found.viewer.supervises:
+        raise Forbidden("只有主管可以这样做")
+    return found
+
+
+def conversation_for(c: Connection, viewer: Viewer, conversation_id: str) -> Row[Any]:
+    """The row of a conversation that the viewer may see, locked until the transaction ends.
+
+    Raises:
+        NotFound: there is none, as far as the viewer is concerned.
+    """
+    row = c.execute(LOCKED_CONVERSATION, {"id": conversation_id}).one_or_none()
+    if row is None or not may_see(viewer, row.queue, row.agent_id, is_restricted(c, row.queue)):
+        raise NotFound("没有这个对话")
+    return row
+
+
+def is_restricted(c: Connection, queue: str | None) -> bool:
+    """Whether only a queue's own agents and supervisors see its conversations."""
+    table = tables.queue_settings
+    return queue is not None and bool(c.execute(select(table.c.restricted).where(table.c.queue == queue)).scalar())

@@ -25,6 +25,11 @@ from bot.crm.records import (
     User,
 )
 
+MOST_OVERHEARD = 20
+"""Messages of people that the assistant looks back on, when it has not been its turn for long."""
+
+_HAD_BY_PEOPLE = ("claimed", "taken_over", "assigned", "transferred", "reopened", "returned", "resolved")
+
 # What every turn reads is made once, as in `store`.
 _CONVERSATION = select(tables.conversations).where(tables.conversations.c.id == bindparam("conversation"))
 _MESSAGES_AFTER = (
@@ -181,6 +186,7 @@ def next_turn(c: Connection, conversation_id: str, scores: int) -> PendingTurn |
         row.verified,
         row.tracker_turn_id,
         history,
+        row.agent_read_seq > 0,
     )
 
 
@@ -238,6 +244,26 @@ def load_tracker(c: Connection, conversation_id: str, turns: int) -> TrackerReco
         select(events.c.events).where(events.c.conversation_id == conversation_id).order_by(events.c.turn_id.desc()).limit(turns)
     ).scalars()
     return TrackerRecord(row.slots, row.active_loop, tuple(event for turn in reversed(list(stored)) for event in turn))
+
+
+def meanwhile(c: Connection, conversation_id: str, known_turn_id: int | None, turn_id: int) -> tuple[bool, tuple[str, ...]]:
+    """What people did in a conversation between two turns, the first of which may be none: whether they had it, and what they said."""
+    message, turn, event = tables.messages, tables.turns, tables.conversation_events
+    seqs = select(turn.c.id, message.c.seq, turn.c.done_at).join(message, message.c.id == turn.c.message_id)
+    found = {row.id: row for row in c.execute(seqs.where(turn.c.id.in_((known_turn_id, turn_id))))}
+    known = found.get(known_turn_id) if known_turn_id is not None else None
+    said = (
+        select(message.c.text)
+        .where(message.c.conversation_id == conversation_id, message.c.sender == "agent", message.c.seq < found[turn_id].seq)
+        .where(message.c.seq > (known.seq if known else 0))
+        .order_by(message.c.seq.desc())
+        .limit(MOST_OVERHEARD)
+    )
+    texts = tuple(c.execute(said).scalars().all()[::-1])
+    had = select(event.c.id).where(event.c.conversation_id == conversation_id, event.c.kind.in_(_HAD_BY_PEOPLE)).limit(1)
+    if known is not None:
+        had = had.where(event.c.at >= known.done_at)
+    return bool(texts) or c.execute(had).scalar() is not None, texts
 
 
 # Orders

@@ -112,7 +112,7 @@ class PendingTurn:
     """A customer message that waits for its turn, with what the assistant needs to know.
 
     `history` are the sentiment scores of earlier messages, oldest first; `state` is who owns the conversation; `tracker_turn_id` is the
-    last turn in the stored tracker.
+    last turn in the stored tracker; `attended`: a person has been in the conversation.
     """
 
     turn_id: int
@@ -125,6 +125,7 @@ class PendingTurn:
     verified: bool
     tracker_turn_id: int | None
     history: tuple[float, ...]
+    attended: bool = False
 
 
 @dataclass(frozen=True, slots=True)

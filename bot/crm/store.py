@@ -6,19 +6,19 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, bindparam, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from bot.conversation import escalation
-from bot.conversation.outcome import HandOff, Interaction, NewTicket, OrderChange, Priority, State, TurnOutcome
-from bot.conversation.priority import place, ticket_promise
+from bot.conversation.outcome import HandOff, Interaction, NewTicket, OrderChange, State, TurnOutcome
+from bot.conversation.priority import place
 from bot.conversation.taxonomy import QUEUES
 from bot.crm import queries, tables
 from bot.crm.parts import CHANGED as _CHANGED
 from bot.crm.parts import LOCKED_CONVERSATION as _CONVERSATION
-from bot.crm.parts import NOBODY_WAITS, attachments_to_send, end_hand_off, happened, now, ticket_happened
+from bot.crm.parts import NOBODY_WAITS, URGENCIES, attachments_to_send, end_hand_off, happened, now, open_ticket, tell, ticket_happened
 from bot.crm.parts import append as _append
 from bot.crm.parts import inserted as _inserted
 from bot.crm.records import Accepted, Finished, OutboxItem, PendingTurn, Role, User, Visit
@@ -26,8 +26,6 @@ from bot.errors import BadInput, Conflict, NotFound
 
 RECENT_SCORES = 5
 """Earlier messages whose sentiment goes with a turn."""
-URGENCIES = get_args(Priority)
-"""Priorities by their number in the record, 0 for the most urgent."""
 CAPACITY = 5
 """Conversations that an agent takes at a time, unless told otherwise."""
 MOST_AT_ONCE = 100
@@ -207,7 +205,7 @@ def accept_message(
     if takes:
         turn = PendingTurn(
             turn_id, row.id, row.customer_id, text, payload, state, row.locale, row.verified, row.tracker_turn_id,
-            queries.recent_sentiments(c, row.id, RECENT_SCORES),
+            queries.recent_sentiments(c, row.id, RECENT_SCORES), row.agent_read_seq > 0,
     )  # fmt: skip
     return Accepted(view.message.seq, turn_id, state, False, view.message, turn)
 
@@ -361,19 +359,19 @@ def _write_effects(
 ) -> dict[str, Any]:
     """Tickets, changes of orders, and the hand-off; returns what changes in the conversation's row."""
     for ticket in tickets:
-        _open_ticket(c, row, turn_id, ticket, at)
+        open_ticket(c, row, turn_id, ticket, at)
     for change in order_changes:
         _change_order(c, row.id, change, at)
     if hand_off is None or row.state not in {"bot", "closed"}:
         return {}
     subject = "；".join(reason.zh for reason in hand_off.reasons) or "转人工"
-    ticket_id = _open_ticket(c, row, turn_id, NewTicket(hand_off.queue, "hand_off", subject[:200], hand_off.summary, hand_off.priority), at)
+    ticket_id = open_ticket(c, row, turn_id, NewTicket(hand_off.queue, "hand_off", subject[:200], hand_off.summary, hand_off.priority), at)
     hand_off_id = _inserted(
         c, tables.hand_offs,
         conversation_id=row.id, ticket_id=ticket_id, turn_id=turn_id, queue=hand_off.queue, priority=hand_off.priority,
         reasons=[asdict(reason) for reason in hand_off.reasons], summary=hand_off.summary, created_at=at,
     )  # fmt: skip
-    _tell(
+    tell(
         c,
         f"hand_off-{hand_off_id}",
         "hand_off",
@@ -415,24 +413,6 @@ def _moved_up(c: Connection, row: Row[Any], seen: Interaction, at: datetime) -> 
                 ticket_happened(c, found.ticket_id, "priority", at, **{"from": URGENCIES[row.urgency], "to": URGENCIES[urgency]})
     placed = place(row.queued_at, queries.promise(c, row.queue), URGENCIES[urgency], score=seen.sentiment_score)
     return {"urgency": urgency, "due_at": min(row.due_at, placed.due_at)}
-
-
-def _open_ticket(c: Connection, row: Row[Any], turn_id: int | None, ticket: NewTicket, at: datetime) -> int:
-    ticket_id = _inserted(
-        c, tables.tickets,
-        conversation_id=row.id, customer_id=row.customer_id, turn_id=turn_id, queue=ticket.queue, kind=ticket.kind,
-        subject=ticket.subject, summary=ticket.summary, priority=ticket.priority, status="open", order_number=ticket.order_number,
-        fields=ticket.fields, promised_at=at + ticket_promise(ticket.priority), created_at=at, updated_at=at,
-    )  # fmt: skip
-    ticket_happened(c, ticket_id, "created", at)
-    _tell(
-        c,
-        f"ticket-{ticket_id}",
-        "ticket",
-        {"ticket": ticket_id, "queue": ticket.queue, "kind": ticket.kind, "priority": ticket.priority},
-        at,
-    )
-    return ticket_id
 
 
 def _change_order(c: Connection, conversation_id: str, change: OrderChange, at: datetime) -> None:
@@ -565,10 +545,6 @@ def delete_session(c: Connection, token: str) -> None:
 
 
 # Outbox
-
-
-def _tell(c: Connection, key: str, kind: str, payload: dict[str, Any], at: datetime) -> None:
-    _inserted(c, tables.outbox, key=key, kind=kind, payload=payload, attempts=0, due_at=at, created_at=at)
 
 
 def claim_outbox(c: Connection, *, limit: int = 20, retry_seconds: float = 60.0) -> list[OutboxItem]:

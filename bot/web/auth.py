@@ -72,7 +72,7 @@ async def sign_in(request: web.Request) -> web.StreamResponse:
     except RateLimited:
         return _form(request, name=name, problem="尝试次数过多，请稍后再试。", status=429)
     user = await service.database.read(queries.user_by_name, name.replace("\0", ""))
-    if not await asyncio.to_thread(fits, password, user.password_hash if user else None) or user is None:
+    if not await asyncio.to_thread(fits, password, user.password_hash if user else None) or user is None or not user.active:
         log.warning("sign-in refused")
         return _form(request, name=name, problem="用户名或密码不对。", status=401)
     token, _ = await service.database.run(store.create_session, user.id, lifetime=LIFETIME)
