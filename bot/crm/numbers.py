@@ -37,8 +37,9 @@ class Period:
         return [self.first + timedelta(days=days) for days in range(0, (self.last - self.first).days + 1, self.step)]
 
     def part(self, at: datetime) -> date:
-        """The first day of the part in which a moment is."""
-        days = (at.astimezone(self.zone).date() - self.first).days
+        """The first day of the part in which a moment of the period is."""
+        # SQLite rounds to milliseconds, which may make the last moment of a period the first after it.
+        days = (min(at.astimezone(self.zone).date(), self.last) - self.first).days
         return self.first + timedelta(days=days - days % self.step)
 
 
