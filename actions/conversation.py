@@ -6,9 +6,11 @@ from rasa_sdk import Action, Tracker
 from rasa_sdk.events import ActionExecuted, ActiveLoop, EventType, FollowupAction, SessionStarted
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions import house
-from actions.reading import SKIPPED, order_number_in
+from actions import facts, house
+from actions.reading import SKIPPED, order_number_in, phone_in
 from actions.titles import TITLES
+from bot.conversation.messages import LEAVE_A_MESSAGE, LEAVE_WORDS
+from bot.crm.records import Availability
 from bot.dialogue.turn import current_turn
 
 GUESSES = 3
@@ -97,21 +99,62 @@ class HandOff(Action):
         known = {label: str(value) for slot, label in house.KNOWN.items() if (value := tracker.get_slot(slot)) not in (None, SKIPPED)}
         hand_off = await house.desk().hand_off(tracker.sender_id, known)
         codes = {reason.code for reason in hand_off.reasons} if hand_off else set()
-        dispatcher.utter_message(response=next((said for code, said in SAID if code in codes), "utter_hand_off"))
+        told = next((said for code, said in SAID if code in codes), "")
+        there = await house.desk().availability(hand_off.queue) if hand_off else None
+        if there is None or (there.open and there.anyone_online):
+            dispatcher.utter_message(response=f"utter_hand_off{told}")
+        else:
+            if told:
+                dispatcher.utter_message(response=f"utter_away{told}")
+            _say_that_nobody_is_there(dispatcher, there, house.locale_of(tracker))
         ended = house.slots(escalate=False, requested_slot=None, failures=0.0, **dict.fromkeys(house.FORM_SLOTS))
         return [*ended, ActiveLoop(None)]
 
 
+class Overhear(Action):
+    """A person has the conversation, or had it since the assistant's last turn."""
+
+    def name(self) -> str:
+        """Run by `bot.dialogue.overheard`; no rule and no story leads here."""
+        return "action_overhear"
+
+    async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[EventType]:
+        """Leave an open form but for its order; keep the order, product and phone number that were named, the last of each."""
+        turn = current_turn.get()
+        if turn is None:
+            return []
+        said = [*turn.people_said, *([turn.text] if turn.observed else [])]
+        numbers = [number for number in map(order_number_in, said) if number]
+        known: dict[str, Any] = {"escalate": False, "failures": 0.0, "order_number": numbers[-1] if numbers else None}
+        if turn.observed:
+            known["phone"] = phone_in(turn.text)
+            known["product"] = next(tracker.get_latest_entity_values("product"), None)
+            known["locale"] = house.next_locale(turn.text, house.locale_of(tracker), None, first=False)
+        events = house.slots(**{name: value for name, value in known.items() if value is not None and value != tracker.get_slot(name)})
+        if not (tracker.active_loop or {}).get("name"):
+            return events
+        left = house.slots(requested_slot=None, **dict.fromkeys(name for name in house.FORM_SLOTS if name != "order_number"))
+        return [*left, ActiveLoop(None), *events]
+
+
 SAID = (
-    ("safety", "utter_hand_off_safety"),
-    ("fraud", "utter_hand_off_fraud"),
-    ("threat", "utter_hand_off_sorry"),
-    ("anger", "utter_hand_off_sorry"),
-    ("promise", "utter_hand_off_sorry"),
-    ("trend", "utter_hand_off_sorry"),
-    ("failure", "utter_hand_off_failure"),
+    ("safety", "_safety"),
+    ("fraud", "_fraud"),
+    ("threat", "_sorry"),
+    ("anger", "_sorry"),
+    ("promise", "_sorry"),
+    ("trend", "_sorry"),
+    ("failure", "_failure"),
 )
-"""What is said for which reason, gravest first; a plain request is answered plainly."""
+"""Which variant of `utter_hand_off` and `utter_away` goes with which reason, gravest first; a plain request is answered plainly."""
+
+
+def _say_that_nobody_is_there(dispatcher: CollectingDispatcher, there: Availability, locale: str) -> None:
+    button = {"title": LEAVE_WORDS[locale], "payload": LEAVE_A_MESSAGE}
+    if there.open or there.opens_at is None:
+        dispatcher.utter_message(response="utter_nobody_online", buttons=[button])
+    else:
+        dispatcher.utter_message(response="utter_closed", opens=facts.opening(there.opens_at, locale), buttons=[button])
 
 
 def guesses(parsed: dict[str, Any]) -> list[str]:

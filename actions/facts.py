@@ -28,6 +28,24 @@ def day(moment: datetime | None, locale: str = "zh") -> str:
     return f"{local:%B} {local.day}" if locale == "en" else f"{local.month} 月 {local.day} 日"
 
 
+def opening(moment: datetime, locale: str = "zh", *, now: datetime | None = None) -> str:
+    """When the shop opens, as somebody would say it at the time `now`, in the time zone of `moment`.
+
+    >>> from datetime import timedelta
+    >>> friday = datetime(2026, 11, 27, 21, 30, tzinfo=SHOP_TIME)
+    >>> opening(friday + timedelta(hours=11, minutes=30), now=friday)
+    '明天（周六）9:00 '
+    """
+    today = (now or datetime.now(moment.tzinfo)).astimezone(moment.tzinfo).date()
+    days, clock = (moment.date() - today).days, f"{moment.hour}:{moment.minute:02}"
+    if locale == "en":
+        when = {0: "today", 1: f"tomorrow ({moment:%A})"}.get(days, f"on {moment:%A}, {moment:%B} {moment.day},")
+        return f"{when} at {clock}"
+    weekday = f"（周{'一二三四五六日'[moment.weekday()]}）"
+    when = {0: "今天 ", 1: f"明天{weekday}"}.get(days, f"{moment.month} 月 {moment.day} 日{weekday}")
+    return f"{when}{clock} "
+
+
 def goods(order: OrderView, locale: str = "zh") -> str:
     """What was ordered, such as `空气炸锅 ×2、滤纸`; at most three lines."""
     named = [f"{item.name} ×{item.quantity}" if item.quantity > 1 else item.name for item in order.items[:3]]

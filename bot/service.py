@@ -62,7 +62,7 @@ class Service:
         assistant = None
         if with_assistant:
             triage = load_triage(settings)
-            _desk = Desk(database, triage)
+            _desk = Desk(database, triage, settings.timezone)
             archive = cards.verified(settings.models, cards.read_card(settings.models, "assistant"))
             assistant = Assistant.load(archive, _desk, triage, database, timeout=settings.turn_timeout)
         return cls(settings, database, assistant, owner or f"{settings.worker_name}/{uuid.uuid4().hex[:8]}")
@@ -183,7 +183,7 @@ def desk() -> Desk:
 @cache
 def _desk_from_environment() -> Desk:
     settings = Settings.from_environment()
-    return Desk(Database(settings.database_url).open(), load_triage(settings))
+    return Desk(Database(settings.database_url).open(), load_triage(settings), settings.timezone)
 
 
 def claim_name(var: Path, name: str) -> IO[str]:

@@ -10,6 +10,11 @@ ASK_FOR_A_PERSON = "/request_human"
 PERSON_WORDS = {"zh": "转人工", "en": "Talk to a person"}
 """What a button says that asks for a person, by language."""
 
+LEAVE_A_MESSAGE = '/inform{"leave_message": "yes"}'
+"""The payload that leaves a message instead of waiting for a person."""
+LEAVE_WORDS = {"zh": "留言", "en": "Leave a message"}
+"""What the button for that says, by language."""
+
 # NUL cannot be stored by PostgreSQL, lone surrogates cannot be written as UTF-8; other control characters show nothing.
 _UNSTORABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 

@@ -103,7 +103,7 @@ class HandOff:
 class TurnOutcome:
     """All that one turn writes.
 
-    `mode` is `reply` (the assistant answered) or `observe` (a person owns the conversation; only `interaction` is written).
+    `mode` is `reply` (the assistant answered) or `observe` (a person owns the conversation; it is only understood and remembered).
     `error` names what failed when the assistant could not answer as it should; the turn still ends, with an apology among `replies`.
     `tracker_events` are the assistant's events of this turn as JSON objects, `slots` the slots after it, `active_loop` its open form.
     """

@@ -87,7 +87,7 @@ class Assistant:
     async def answer(self, pending: PendingTurn) -> TurnOutcome:
         """Work on one customer message. When the assistant fails or takes too long, the outcome is an apology that offers a person.
 
-        While a person owns the conversation nothing is answered: the outcome holds only what was understood.
+        While a person owns the conversation nothing is answered: the outcome holds what was understood and what is to be remembered.
         """
         turn = Turn(
             turn_id=pending.turn_id, conversation_id=pending.conversation_id, customer_id=pending.customer_id, text=pending.text,
@@ -102,13 +102,14 @@ class Assistant:
             log.exception("message not understood", turn=pending.turn_id)
             error = f"understanding: {type(raised).__name__}"
         if pending.state != "bot":
-            interaction = self._assess(turn, parsed)
-            return TurnOutcome(pending.turn_id, pending.conversation_id, "observe", interaction)
+            return await self._observe(turn, parsed, attended=pending.attended)
         if error is not None:
             return await self._apology(turn, parsed, error)
         token = current_turn.set(turn)
         try:
             async with asyncio.timeout(self._timeout):
+                if pending.attended:
+                    await self._catch_up(turn)
                 await self._handle(turn, {**parsed, "text": pending.text})
             if turn.failures:
                 error = "; ".join(turn.failures)
@@ -157,6 +158,37 @@ class Assistant:
             message_id=str(turn.turn_id),
         )
         await self._agent.handle_message(message)
+
+    async def _catch_up(self, turn: Turn) -> None:
+        from bot.dialogue.overheard import catch_up
+
+        had_it, said = await self._meanwhile(turn)
+        if had_it:
+            await catch_up(self._agent, turn, said)
+
+    async def _observe(self, turn: Turn, parsed: dict[str, Any], *, attended: bool) -> TurnOutcome:
+        """What was understood counts also when the assistant cannot remember it."""
+        from bot.dialogue.overheard import observe
+
+        interaction = self._assess(turn, parsed)
+        token = current_turn.set(turn)
+        try:
+            async with asyncio.timeout(self._timeout):
+                _, said = await self._meanwhile(turn) if attended else (False, ())
+                await observe(self._agent, turn, {**parsed, "text": turn.text}, said)
+        except Exception:
+            log.exception("message to a person not remembered", turn=turn.turn_id)
+            self.forget(turn.conversation_id)
+            return TurnOutcome(turn.turn_id, turn.conversation_id, "observe", interaction)
+        finally:
+            current_turn.reset(token)
+        return TurnOutcome(
+            turn.turn_id, turn.conversation_id, "observe", interaction,
+            tracker_events=tuple(turn.tracker_events), slots=turn.slots, active_loop=turn.active_loop,
+        )  # fmt: skip
+
+    async def _meanwhile(self, turn: Turn) -> tuple[bool, tuple[str, ...]]:
+        return await self._database.read(queries.meanwhile, turn.conversation_id, turn.tracker_turn_id, turn.turn_id)
 
     def _parse(self, texts: Sequence[str]) -> list[dict[str, Any]]:
         from rasa.core.channels.channel import UserMessage

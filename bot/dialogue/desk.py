@@ -4,13 +4,16 @@ import uuid
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import tzinfo
 from typing import Any
 
 from bot.conversation.escalation import most_urgent
 from bot.conversation.outcome import HandOff, Interaction, NewTicket, OrderChange, TurnOutcome
-from bot.crm import queries, store
+from bot.crm import desk_queries, queries, store
 from bot.crm.database import Database
-from bot.crm.records import OrderView
+from bot.crm.parts import now
+from bot.crm.records import Availability, OrderView
 from bot.dialogue.summary import summarise, team
 from bot.dialogue.triage import Triage, Understanding
 from bot.dialogue.turn import Turn, current_turn
@@ -28,9 +31,10 @@ class Desk:
     conversation of the channel `rasa` that belongs to Rasa's sender.
     """
 
-    def __init__(self, database: Database, triage: Triage) -> None:
+    def __init__(self, database: Database, triage: Triage, zone: tzinfo) -> None:
         self._database = database
         self._triage = triage
+        self._zone = zone
         self._foreign: OrderedDict[str, Turn] = OrderedDict()
 
     async def assess(self, sender: str, text: str, parsed: dict[str, Any], failures: int, message_id: str | None) -> Interaction:
@@ -60,6 +64,11 @@ class Desk:
         if turn is None or not turn.verified:
             return ()
         return await self._database.read(queries.orders_of_customer, turn.customer_id, limit)
+
+    async def availability(self, queue: str) -> Availability:
+        """Whether somebody is there now for the customers of a queue, and when the shop opens next, in its own time."""
+        found = await self._database.read(desk_queries.availability, queue, now(), self._zone)
+        return replace(found, opens_at=found.opens_at and found.opens_at.astimezone(self._zone))
 
     def owns(self, order: OrderView) -> bool:
         """Whether the shop vouches that the customer in this conversation placed the order."""

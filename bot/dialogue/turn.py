@@ -24,7 +24,8 @@ class Turn:
     """One customer message under way. Actions read it and add to it; nothing is written before the turn is over.
 
     `history` holds the sentiment scores (−1…1) of the customer's earlier messages, oldest first.
-    `tracker_turn_id` is the last turn that the stored tracker knows.
+    `tracker_turn_id` is the last turn that the stored tracker knows. `people_said` is what people wrote since then, and `observed` that
+    this message, too, is for a person.
     """
 
     turn_id: int
@@ -36,6 +37,8 @@ class Turn:
     tracker_turn_id: int | None
     history: tuple[float, ...] = ()
     payload: str | None = None
+    observed: bool = False
+    people_said: tuple[str, ...] = ()
     started: float = field(default_factory=time.perf_counter)
     interaction: Interaction | None = None
     replies: list[Reply] = field(default_factory=list)

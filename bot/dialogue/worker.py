@@ -94,7 +94,7 @@ class Worker:
                 finished = await self._database.run(store.finish_turn, outcome, owner=self._owner, lease_seconds=LEASE_SECONDS)
             if finished.discarded or outcome.error is not None:
                 self._assistant.forget(turn.conversation_id)
-            elif outcome.mode == "reply":
+            elif outcome.tracker_events:
                 self._assistant.written(turn.conversation_id, turn.turn_id)
             if not finished.discarded:
                 self.on_finished(finished)

@@ -11,7 +11,7 @@ import structlog
 from bot.dialogue.assistant import Assistant
 from bot.learning import cards
 from bot.service import Service
-from bot.settings import ROOT, Settings
+from bot.settings import Settings
 from tests.conftest import _folder
 from tests.dialogue.talking import Talk
 
@@ -19,7 +19,8 @@ from tests.dialogue.talking import Talk
 @pytest.fixture(scope="session")
 def settings() -> Iterator[Settings]:
     with _folder() as folder:
-        yield Settings(database_url=f"sqlite:///{folder / 'zhike.db'}", models=ROOT / "models", var=folder, turn_timeout=60)
+        models = Settings.from_environment().models
+        yield Settings(database_url=f"sqlite:///{folder / 'zhike.db'}", models=models, var=folder, turn_timeout=60)
 
 
 @pytest.fixture(scope="session")

@@ -11,30 +11,33 @@ from tests.dialogue.talking import Talk
 
 
 def is_taken(talk: Talk, state: str = "agent") -> None:
-    waiting = {"queue": "general", "urgency": 2, "queued_at": store.now()} if state == "queued" else {}
+    at = store.now()
+    waiting = {"queue": "general", "urgency": 2, "queued_at": at, "due_at": at, "promised_at": at} if state == "queued" else {}
     making.change(talk.service.database, tables.conversations, tables.conversations.c.id == talk.id, state=state, **waiting)
 
 
 def assert_observed(talk: Talk) -> None:
-    """The last message is understood and logged, and that is all that came of it."""
+    """The last message is understood, logged and remembered, and that is all that came of it."""
     assert talk.turn.status == "done"
     assert talk.turn.error is None
     assert talk.seen.mode == "observe"
     assert talk.seen.intent
     assert talk.seen.queue
     assert talk.messages()[-1].sender == "customer"
-    assert talk.events(talk.turn_ids[-1]) == []
+    events = talk.events(talk.turn_ids[-1])
+    assert [event["text"] for event in events if event["event"] == "user"] == [talk.messages()[-1].text]
+    assert {event["name"] for event in events if event["event"] == "action"} <= {"action_listen", "action_session_start"}
+    assert talk.row.tracker_turn_id == talk.turn_ids[-1]
 
 
 @pytest.mark.parametrize("state", ["queued", "agent"])
 async def test_a_message_to_a_person_is_logged_and_not_answered(talk: Talk, state: str) -> None:
     await talk.says("你好", "我要退款")
     is_taken(talk, state)
-    before = talk.row
     assert await talk.say("充电宝冒烟了，你们还不处理，我要投诉！！！") == []
     assert_observed(talk)
     assert talk.seen.escalate, "agents see that it is urgent"
-    assert (talk.row.state, talk.row.tracker_turn_id, talk.row.active_loop) == (state, before.tracker_turn_id, "refund_form")
+    assert (talk.row.state, talk.row.active_loop) == (state, None), "a form that was open is not the assistant's business any more"
     assert talk.rows(tables.hand_offs) == talk.rows(tables.tickets) == []
 
 
@@ -61,6 +64,7 @@ async def test_a_reply_does_not_land_after_a_person_took_over(talk: Talk, assist
     again = await assistant.answer(finished.next)
     assert again.mode == "observe"
     assert not talk.finish(again).discarded
+    assistant.written(talk.id, again.turn_id)
     assert_observed(talk)
     assert talk.row.active_loop is None
 
@@ -91,7 +95,8 @@ async def test_the_worker_sees_to_it_that_what_was_taken_is_observed(
     is_taken(talk, "bot")
     await talk.say("确认取消", payload="/affirm")
     (row,) = making.rows(talk.service.database, tables.orders, tables.orders.c.number == order)
-    assert row.status == "cancelled", "given back, the assistant goes on where it was"
+    assert row.status == "paid", "given back, the assistant does not go on as if nobody had been there"
+    assert talk.row.slots["order_number"] == order
 
 
 async def test_a_person_who_hands_back_while_a_message_is_observed(talk: Talk, assistant: Assistant) -> None:
