@@ -3,7 +3,7 @@
 import asyncio
 import fcntl
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import IO
@@ -11,6 +11,7 @@ from typing import IO
 import structlog
 
 from bot.conversation.escalation import Policy
+from bot.conversation.messages import LEAVE_A_MESSAGE
 from bot.crm import queries, store
 from bot.crm.database import Database
 from bot.crm.hints import Hints
@@ -20,6 +21,7 @@ from bot.dialogue.desk import Desk
 from bot.dialogue.triage import Triage
 from bot.dialogue.worker import LEASE_SECONDS, Worker
 from bot.errors import SettingError, Unavailable
+from bot.keeper import keep
 from bot.learning import cards
 from bot.outbox import tell_outside
 from bot.settings import Settings
@@ -48,6 +50,7 @@ class Service:
         self._changed_listeners: list[Callable[[str], None]] = []
         self._waiting: dict[int, asyncio.Event] = {}
         self._telling: asyncio.Task[None] | None = None
+        self._keeping: asyncio.Task[None] | None = None
 
     @classmethod
     def build(cls, settings: Settings, *, with_assistant: bool = True, owner: str | None = None) -> "Service":
@@ -67,8 +70,8 @@ class Service:
             assistant = Assistant.load(archive, _desk, triage, database, timeout=settings.turn_timeout)
         return cls(settings, database, assistant, owner or f"{settings.worker_name}/{uuid.uuid4().hex[:8]}")
 
-    async def start(self) -> None:
-        """Warm up, take up turns that were left, and listen for hints."""
+    async def start(self, *, keeps: bool = False) -> None:
+        """Warm up, take up turns that were left, and listen for hints; with `keeps`, keep the queues, too."""
         if self.assistant:
             await self.assistant.warm_up()
         if self.worker:
@@ -76,12 +79,14 @@ class Service:
         self.hints.listen(self._hinted)
         if self.worker and self.settings.webhook_url:
             self._telling = asyncio.create_task(tell_outside(self.database, self.settings.webhook_url, self.settings.webhook_secret))
+        if keeps:
+            self._keeping = asyncio.create_task(keep(self.database, self.changed))
 
     async def stop(self) -> None:
         """Finish what is under way and let go of everything."""
-        if self._telling:
-            self._telling.cancel()
-            await asyncio.gather(self._telling, return_exceptions=True)
+        for task in filter(None, (self._telling, self._keeping)):
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
         if self.worker:
             await self.worker.stop()
         await self.hints.close()
@@ -101,16 +106,21 @@ class Service:
             listener(conversation_id)
         self.hints.tell(conversation_id)
 
-    async def accept(self, conversation_id: str, client_id: str, text: str, *, payload: str | None = None) -> Accepted:
+    async def accept(
+        self, conversation_id: str, client_id: str, text: str, *, payload: str | None = None, attachments: Sequence[str] = ()
+    ) -> Accepted:
         """Commit a customer message and see to its turn; once this returns, the message is in the record for good.
+
+        `attachments` are ids of files that the customer put into the conversation. Who rather leaves a message does not wait any more.
 
         Raises:
             NotFound: there is no such conversation.
+            BadInput: an attachment is not there, or was sent already.
             Unavailable: the database does not answer.
         """
         accepted = await self.database.run(
-            store.accept_message, conversation_id, client_id, text, payload=payload, lease_seconds=LEASE_SECONDS,
-            owner=self.owner if self.worker else None,
+            store.accept_message, conversation_id, client_id, text, payload=payload, attachments=attachments,
+            leaves_queue=payload == LEAVE_A_MESSAGE, owner=self.owner if self.worker else None, lease_seconds=LEASE_SECONDS,
         )  # fmt: skip
         if not accepted.duplicate:
             if accepted.turn is not None and self.worker is not None:

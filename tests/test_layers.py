@@ -19,7 +19,9 @@ MAY_IMPORT = {
     "bot.training": {"bot.errors", "bot.conversation", "bot.learning", "bot.crm"},
     "bot.outbox": {"bot.errors", "bot.crm"},
     "bot.suggestions": {"bot.errors", "bot.learning", "bot.crm"},
+    "bot.keeper": {"bot.errors", "bot.crm"},
     "bot.service": {
+        "bot.keeper",
         "bot.outbox",
         "bot.suggestions",
         "bot.errors",

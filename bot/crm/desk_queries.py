@@ -208,6 +208,15 @@ def changed_since(c: Connection, at: datetime) -> list[tuple[str, datetime, int,
     return [(row.id, row.updated_at, row.last_seq, row.state) for row in c.execute(changed.order_by(table.c.updated_at, table.c.id))]
 
 
+def nearly_missed(c: Connection, at: datetime) -> list[tuple[str, datetime]]:
+    """Conversations whose promised time is about to be over, with that time."""
+    table = tables.conversations
+    near = select(table.c.id, table.c.promised_at).where(
+        table.c.state.in_(("queued", "agent")), table.c.promised_at > at, table.c.promised_at <= at + AT_RISK
+    )
+    return [(row.id, row.promised_at) for row in c.execute(near)]
+
+
 # A conversation
 
 

@@ -1,5 +1,6 @@
 """The web application: routes, what surrounds every request, and how errors are told."""
 
+import asyncio
 from pathlib import Path
 
 import aiohttp_jinja2
@@ -10,9 +11,14 @@ from aiohttp import web
 from bot.errors import ZhikeError
 from bot.service import Service
 from bot.settings import Rate
-from bot.web import agent, auth, chat, pages, rest
+from bot.web import auth, chat, pages, rest
+from bot.web.console import pages as console_pages
+from bot.web.console import socket as console_socket
+from bot.web.console import staff_pages
+from bot.web.console.board import Board
+from bot.web.console.rendering import Fragments
 from bot.web.hub import Hub
-from bot.web.keys import ADDRESSES, HUB, SERVICE, SIGN_INS, VISITORS, VISITS
+from bot.web.keys import ADDRESSES, BOARD, CONSOLES, FRAGMENTS, HUB, SERVICE, SIGN_INS, VISITORS, VISITS
 from bot.web.limits import Limiter
 from bot.web.security import Handler, headers
 
@@ -20,6 +26,8 @@ log = structlog.get_logger(__name__)
 
 LARGEST_BODY = 128 * 1024
 SIGN_IN_RATE = Rate(10, 0.1)
+CONSOLE_RATE = Rate(300, 30.0)
+"""Frames of one agent."""
 
 
 def make_app(service: Service) -> web.Application:
@@ -32,14 +40,18 @@ def make_app(service: Service) -> web.Application:
     app[ADDRESSES] = Limiter(settings.address_rate)
     app[VISITS] = Limiter(settings.visit_rate)
     app[SIGN_INS] = Limiter(SIGN_IN_RATE)
-    aiohttp_jinja2.setup(
+    app[CONSOLES] = Limiter(CONSOLE_RATE)
+    environment = aiohttp_jinja2.setup(
         app,
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        auto_reload=False,
     )
+    app[FRAGMENTS] = Fragments(environment, settings.timezone)
+    app[BOARD] = Board(service, app[HUB], app[FRAGMENTS])
     app.add_routes(
         [
             web.get("/", pages.shop),
@@ -51,8 +63,19 @@ def make_app(service: Service) -> web.Application:
             web.get("/login", auth.sign_in_page),
             web.post("/login", auth.sign_in),
             web.post("/logout", auth.signed_in()(auth.sign_out)),
-            web.get("/agent", agent.queue),
-            web.get("/agent/conversations/{conversation:[0-9a-f]{32}}", agent.transcript),
+            web.get("/agent", console_pages.console),
+            web.get("/agent/c/{conversation:[0-9a-f]{32}}", console_pages.console),
+            web.get("/agent/conversations/{conversation:[0-9a-f]{32}}", console_pages.conversation),
+            web.get("/agent/ws", console_socket.console),
+            web.post("/agent/attachments", console_pages.upload),
+            web.get("/agent/attachments/{file:[0-9a-f]{32}}", console_pages.download),
+            web.get("/agent/team", staff_pages.team),
+            web.post("/agent/team/{user:[0-9]{1,9}}", staff_pages.save_member),
+            web.get("/agent/settings", staff_pages.settings),
+            web.post("/agent/settings/queues", staff_pages.save_queues),
+            web.post("/agent/settings/hours", staff_pages.save_hours),
+            web.post("/agent/settings/holidays", staff_pages.save_holiday),
+            web.post("/agent/settings/canned", staff_pages.save_canned),
             *pages.files(pages.WIDGET, "/widget"),
             *pages.files(pages.STATIC, "/static"),
         ]
@@ -86,14 +109,16 @@ def _error(request: web.Request, status: int, code: str, message: str) -> web.St
 
 
 async def _start(app: web.Application) -> None:
-    await app[SERVICE].start()
+    await app[SERVICE].start(keeps=True)
     app[HUB].start()
+    app[BOARD].start()
 
 
 async def _hang_up(app: web.Application) -> None:
-    await app[HUB].hang_up()
+    await asyncio.gather(app[HUB].hang_up(), app[BOARD].hang_up())
 
 
 async def _stop(app: web.Application) -> None:
+    await app[BOARD].stop()
     await app[HUB].stop()
     await app[SERVICE].stop()

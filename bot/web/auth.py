@@ -12,6 +12,7 @@ from aiohttp import web
 from aiohttp_jinja2 import render_template
 
 from bot.crm import queries, store
+from bot.crm.parts import now
 from bot.errors import Forbidden, RateLimited
 from bot.passwords import fits
 from bot.web.keys import SERVICE, SESSION, SIGN_INS
@@ -34,7 +35,7 @@ def signed_in(*roles: str) -> Callable[[Handler], Handler]:
         @functools.wraps(handler)
         async def guarded(request: web.Request) -> web.StreamResponse:
             token = request.cookies.get(COOKIE)
-            session = await request.app[SERVICE].database.read(queries.session, store.hash_of(token), store.now()) if token else None
+            session = await request.app[SERVICE].database.read(queries.session, store.hash_of(token), now()) if token else None
             if session is None:
                 raise web.HTTPSeeOther("/login")
             if roles and session.user.role not in roles:

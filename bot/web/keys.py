@@ -4,6 +4,8 @@ from aiohttp import web
 
 from bot.crm.records import Session
 from bot.service import Service
+from bot.web.console.board import Board
+from bot.web.console.rendering import Fragments
 from bot.web.hub import Hub
 from bot.web.limits import Limiter
 
@@ -13,4 +15,7 @@ VISITORS = web.AppKey("visitors", Limiter)
 ADDRESSES = web.AppKey("addresses", Limiter)
 VISITS = web.AppKey("visits", Limiter)
 SIGN_INS = web.AppKey("sign_ins", Limiter)
+CONSOLES = web.AppKey("consoles", Limiter)
+FRAGMENTS = web.AppKey("fragments", Fragments)
+BOARD = web.AppKey("board", Board)
 SESSION = web.RequestKey("session", Session)

@@ -27,6 +27,17 @@ def scheme_of(request: web.Request, settings: Settings) -> str:
     return (settings.behind_proxy and request.headers.get("X-Forwarded-Proto")) or request.scheme
 
 
+def check_own_origin(request: web.Request) -> None:
+    """Refuse what a page of any other site sends, the shop's included.
+
+    Raises:
+        Forbidden: the origin is not this server.
+    """
+    origin = request.headers.get("Origin")
+    if origin is not None and not _is_own(request, origin):
+        raise Forbidden("pages of that origin may not use this desk")
+
+
 def check_origin(request: web.Request) -> None:
     """Refuse what a page of a foreign site sends. Programs that are no browsers name no origin; they have no visitor's secrets either.
 
@@ -36,10 +47,12 @@ def check_origin(request: web.Request) -> None:
     origin = request.headers.get("Origin")
     if origin is None:
         return
-    settings = request.app[SERVICE].settings
-    own = urlsplit(origin).netloc == request.host and urlsplit(origin).scheme in {"http", "https"}
-    if not own and origin not in settings.shop_origins:
+    if not _is_own(request, origin) and origin not in request.app[SERVICE].settings.shop_origins:
         raise Forbidden("pages of that origin may not use this desk")
+
+
+def _is_own(request: web.Request, origin: str) -> bool:
+    return urlsplit(origin).netloc == request.host and urlsplit(origin).scheme in {"http", "https"}
 
 
 @web.middleware

@@ -1,0 +1,1 @@
+"""The live console of human agents: one page over a WebSocket, its fragments drawn on the server."""

@@ -1,0 +1,188 @@
+"""What consoles read, each in one transaction: who is asking first, then only what these may see."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from bot.conversation.access import Viewer
+from bot.crm import desk_queries, queries, store
+from bot.crm.records import CannedReply, ConversationRow, Counts, CustomerSide, Line, Member, Session
+from bot.errors import BadInput, NotFound
+from bot.web.console.views import LINES, ROWS, Choice
+
+EVERYBODY = Viewer(0, "admin", frozenset())
+"""Sees everything: for what is read once and then shown to those who may see it."""
+NOBODY = Viewer(0, "agent", frozenset())
+"""A console that has not greeted."""
+
+
+class SignedOut(Exception):
+    """The session is over, or the user may not sign in any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Who is asking, as the record has it now."""
+
+    session: Session
+    viewer: Viewer
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A part of a list; `more` says where the next one begins, None at the end."""
+
+    rows: Sequence[ConversationRow]
+    keys: Sequence[str]
+    more: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """A conversation with its last lines; `before` is the first message that is shown, if there are earlier ones."""
+
+    row: ConversationRow
+    lines: Sequence[Line]
+    before: int | None
+    side: CustomerSide
+
+
+def standing(c: Connection, token: str, at: datetime) -> Standing:
+    """Who is signed in with a token.
+
+    Raises:
+        SignedOut: nobody.
+    """
+    session = queries.session(c, store.hash_of(token), at)
+    viewer = desk_queries.viewer(c, session.user.id) if session else None
+    if session is None or viewer is None:
+        raise SignedOut
+    return Standing(session, viewer)
+
+
+def standings(c: Connection, tokens: Collection[str], at: datetime) -> dict[str, Standing | None]:
+    """Who is signed in with each of the tokens; None for nobody."""
+    found: dict[str, Standing | None] = {}
+    for token in tokens:
+        try:
+            found[token] = standing(c, token, at)
+        except SignedOut:
+            found[token] = None
+    return found
+
+
+def row(c: Connection, viewer: Viewer, conversation_id: str, at: datetime) -> ConversationRow:
+    """A conversation that the viewer may see.
+
+    Raises:
+        NotFound: there is none.
+    """
+    found = desk_queries.row(c, viewer, conversation_id, at)
+    if found is None:
+        raise NotFound("没有这个对话")
+    return found
+
+
+def row_and_side(c: Connection, viewer: Viewer, conversation_id: str, at: datetime) -> tuple[ConversationRow, CustomerSide]:
+    """A conversation with what there is to know about its customer.
+
+    Raises:
+        NotFound: there is none for this viewer.
+    """
+    found = row(c, viewer, conversation_id, at)
+    side = desk_queries.customer_side(c, viewer, conversation_id)
+    assert side is not None, "it was seen in the same transaction"
+    return found, side
+
+
+def rows(c: Connection, viewer: Viewer, choice: Choice, at: datetime, more: str | None = None) -> Rows:
+    """A part of a list, from the beginning or from where `more` says.
+
+    Raises:
+        BadInput: `more` says nothing.
+    """
+    limit = ROWS + 1
+    if choice.which == "all":
+        before = _moment_and_id(more) if more else None
+        found = desk_queries.all_rows(c, viewer, at, limit, state=choice.state, queue=choice.queue, search=choice.search, before=before)
+        rest = f"{found[ROWS - 1].updated_at.isoformat()}|{found[ROWS - 1].id}" if len(found) > ROWS else None
+    else:
+        offset = int(more) if more and more.isdecimal() else 0
+        if choice.which == "queue":
+            found = desk_queries.queue_rows(c, viewer, at, limit, choice.queue, offset=offset)
+        else:
+            found = desk_queries.my_rows(c, viewer, at, limit, offset=offset)
+        rest = str(offset + ROWS) if len(found) > ROWS else None
+    return Rows(found[:ROWS], [choice.key(each) for each in found[:ROWS]], rest)
+
+
+def talk(c: Connection, viewer: Viewer, conversation_id: str, at: datetime) -> Talk:
+    """A conversation from its last lines on.
+
+    Raises:
+        NotFound: there is none for this viewer.
+    """
+    found, side = row_and_side(c, viewer, conversation_id, at)
+    after = max(0, found.last_seq - LINES)
+    return Talk(found, desk_queries.lines(c, viewer, conversation_id, after, LINES), after + 1 if after else None, side)
+
+
+def earlier(c: Connection, viewer: Viewer, conversation_id: str, before: int) -> tuple[Sequence[Line], int | None]:
+    """The lines before a message, and the first message among them if there are earlier ones."""
+    after = max(0, before - 1 - LINES)
+    return desk_queries.lines(c, viewer, conversation_id, after, LINES, before), after + 1 if after else None
+
+
+def looks(
+    c: Connection, conversation_ids: Collection[str], open_ones: Collection[str], at: datetime
+) -> list[tuple[ConversationRow, bool, Sequence[Line]]]:
+    """Conversations with whether their queue is restricted and, for those that are open somewhere, their last lines."""
+    settings = desk_queries.queue_settings(c)
+    found: list[tuple[ConversationRow, bool, Sequence[Line]]] = []
+    for conversation_id in conversation_ids:
+        one = desk_queries.row(c, EVERYBODY, conversation_id, at)
+        if one is None:
+            continue
+        tail = max(0, one.last_seq - LINES)
+        lines = desk_queries.lines(c, EVERYBODY, conversation_id, tail, LINES) if conversation_id in open_ones else ()
+        found.append((one, one.queue is not None and settings[one.queue].restricted, lines))
+    return found
+
+
+def counts(c: Connection, viewers: Collection[Viewer], at: datetime) -> dict[Viewer, Counts]:
+    """How much there is to do for each viewer."""
+    return {viewer: desk_queries.counts(c, viewer, at) for viewer in viewers}
+
+
+def people(c: Connection, one: ConversationRow, at: datetime) -> list[Member]:
+    """Who can be given a conversation now: those who are online; while it waits, only those who serve its queue."""
+    return [
+        member
+        for member in desk_queries.team(c, at)
+        if member.active
+        and member.presence == "online"
+        and member.id != one.agent_id
+        and (one.state != "queued" or one.queue in member.queues)
+    ]
+
+
+def canned(c: Connection, search: str, queue: str | None, limit: int = 8) -> list[CannedReply]:
+    """The prepared answers that fit what was typed: those whose shortcut begins so first, then those that hold it."""
+    wanted = search.casefold()
+    found = desk_queries.canned_replies(c, queue)
+    begin = [each for each in found if each.shortcut.casefold().startswith(wanted)]
+    hold = [each for each in found if each not in begin and (wanted in each.shortcut.casefold() or wanted in each.text.casefold())]
+    return (begin + hold)[:limit]
+
+
+def _moment_and_id(more: str) -> tuple[datetime, str]:
+    moment, _, key = more.partition("|")
+    try:
+        at = datetime.fromisoformat(moment)
+    except ValueError:
+        raise BadInput("这里没有更多了") from None
+    if at.tzinfo is None:
+        raise BadInput("这里没有更多了")
+    return at, key

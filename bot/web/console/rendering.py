@@ -1,0 +1,151 @@
+"""Draws the fragments of the console. What people typed is escaped by the templates, and only there."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any
+
+import jinja2
+
+from bot.conversation.access import Viewer
+from bot.conversation.priority import WORDS, minutes
+from bot.conversation.taxonomy import QUEUES
+from bot.crm.records import CannedReply, ConversationRow, CustomerSide, Line, Member
+from bot.web.console import words
+
+SPARK_WIDTH, SPARK_HEIGHT, SPARK_EDGE = 280, 72, 6
+
+
+@dataclass(frozen=True, slots=True)
+class Spark:
+    """The small chart of a customer's sentiment: the line, and a dot with its score for each message."""
+
+    path: str
+    dots: tuple[tuple[float, float, float], ...]
+
+
+class Fragments:
+    """The fragments, with times in the shop's zone."""
+
+    def __init__(self, environment: jinja2.Environment, zone: tzinfo) -> None:
+        self._zone = zone
+        environment.filters |= {
+            "ago": self._ago, "clock": self._clock, "customer": words.customer_name, "day": self._day, "event_words": words.event_words,
+            "last_words": words.last_words, "left": left, "moment": self._moment, "money": money, "signed": signed, "size": size,
+            "top": top,
+        }  # fmt: skip
+        environment.globals |= {
+            "channels": words.CHANNELS, "intents": words.INTENTS, "moods": words.MOODS, "orders": words.ORDERS, "priorities": WORDS,
+            "queues": QUEUES, "results": words.RESULTS, "senders": words.SENDERS, "states": words.STATES, "tickets": words.TICKETS,
+        }  # fmt: skip
+        self._parts: Any = environment.get_template("agent/parts.html").module
+
+    def row(self, row: ConversationRow, key: str) -> str:
+        """A conversation in a list."""
+        return str(self._parts.row(row, key))
+
+    def rows(self, rows: Sequence[ConversationRow], keys: Sequence[str]) -> str:
+        """A list of conversations."""
+        return str(self._parts.rows(rows, keys))
+
+    def more(self, before: str | None) -> str:
+        """The button for the rest of a list, if there is a rest."""
+        return str(self._parts.more(before))
+
+    def head(self, row: ConversationRow, viewer: Viewer) -> str:
+        """Who the customer is, where the conversation stands and what this viewer may do with it."""
+        return str(self._parts.head(row, viewer))
+
+    def line(self, line: Line) -> str:
+        """A message, note or event."""
+        return str(self._parts.line(line))
+
+    def lines(self, lines: Sequence[Line]) -> str:
+        """A transcript."""
+        return str(self._parts.lines(lines))
+
+    def earlier(self, before: int | None) -> str:
+        """The button for what was said before, if there is more."""
+        return str(self._parts.earlier(before))
+
+    def facts(self, row: ConversationRow, side: CustomerSide) -> str:
+        """What there is to know about the customer."""
+        return str(self._parts.facts(row, side, spark(side.sentiment)))
+
+    def people(self, members: Sequence[Member], row: ConversationRow, viewer: Viewer) -> str:
+        """Whom a conversation may be given to."""
+        return str(self._parts.people(members, row, viewer))
+
+    def canned(self, found: Sequence[CannedReply]) -> str:
+        """Prepared answers to choose from."""
+        return str(self._parts.canned(found))
+
+    def _local(self, at: datetime) -> datetime:
+        return at.astimezone(self._zone)
+
+    def _clock(self, at: datetime) -> str:
+        return f"{self._local(at):%H:%M}"
+
+    def _day(self, at: datetime) -> str:
+        local = self._local(at)
+        year = f"{local.year} 年 " if local.year != self._local(datetime.now(UTC)).year else ""
+        return f"{year}{local.month} 月 {local.day} 日 {words.WEEKDAYS[local.weekday()]}"
+
+    def _moment(self, at: datetime) -> str:
+        local = self._local(at)
+        year = f"{local.year}-" if local.year != self._local(datetime.now(UTC)).year else ""
+        return f"{year}{local:%m-%d %H:%M}"
+
+    def _ago(self, at: datetime) -> str:
+        """The time today, the day before that."""
+        local, today = self._local(at), self._local(datetime.now(UTC)).date()
+        if local.date() == today:
+            return f"{local:%H:%M}"
+        return "昨天" if local.date() == today - timedelta(days=1) else self._moment(at).partition(" ")[0]
+
+
+def frame(type: str, **fields: Any) -> str:
+    """A frame for consoles."""
+    return json.dumps({"type": type, **fields}, ensure_ascii=False, separators=(",", ":"))
+
+
+def left(promised_at: datetime) -> str:
+    """How much of a promised time is left, or by how much it is over."""
+    span = promised_at - datetime.now(UTC)
+    return f"已超 {minutes(-span)}" if span < timedelta(0) else f"还剩 {minutes(span)}"
+
+
+def money(cents: int) -> str:
+    """An amount in yuan."""
+    return f"¥{cents / 100:,.2f}"
+
+
+def signed(score: float) -> str:
+    """A score −1…1, with its sign.
+
+    >>> signed(-0.5)
+    '−0.50'
+    """
+    return f"{score:+.2f}".replace("-", "−")
+
+
+def size(count: int) -> str:
+    """A number of bytes in words."""
+    return f"{count / 1024 / 1024:.1f} MB" if count >= 1024 * 1024 else f"{max(1, round(count / 1024))} KB"
+
+
+def top(scores: Mapping[str, float], count: int) -> list[tuple[str, float]]:
+    """The greatest of some scores, greatest first."""
+    return sorted(scores.items(), key=lambda item: -item[1])[:count]
+
+
+def spark(points: Sequence[tuple[datetime, float]]) -> Spark:
+    """Scores (−1…1) from left to right, 1 at the top."""
+    step = (SPARK_WIDTH - 2 * SPARK_EDGE) / max(1, len(points) - 1)
+    first = SPARK_EDGE if len(points) > 1 else SPARK_WIDTH / 2
+    half = SPARK_HEIGHT / 2
+    dots = tuple(
+        (round(first + number * step, 1), round(half - score * (half - SPARK_EDGE), 1), score) for number, (_, score) in enumerate(points)
+    )
+    return Spark("M" + "L".join(f"{x} {y}" for x, y, _ in dots) if dots else "", dots)
