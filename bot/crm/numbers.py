@@ -3,13 +3,14 @@
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, case, extract, func, literal, select
 
-from bot.crm import tables
+from bot.conversation.access import may_see
+from bot.conversation.taxonomy import QUEUES
+from bot.crm import desk_queries, tables
 
 QUIET = timedelta(hours=24)
 """A conversation in which nothing was said for so long is over."""
@@ -23,7 +24,7 @@ class Period:
 
     first: date
     last: date
-    zone: ZoneInfo
+    zone: tzinfo
     step: int = 1
 
     @property
@@ -95,6 +96,12 @@ class Numbers:
     by_queue: dict[str, Figures]
     by_part: dict[date, Figures]
     reasons: dict[str, int]
+
+
+def visible_queues(c: Connection, user_id: int) -> list[str]:
+    """The queues whose figures somebody may see: all but those that are restricted to others."""
+    viewer, settings = desk_queries.viewer(c, user_id), desk_queries.queue_settings(c)
+    return [queue for queue in QUEUES if viewer and may_see(viewer, queue, None, settings[queue].restricted)]
 
 
 def numbers(c: Connection, period: Period, queues: Sequence[str], at: datetime) -> Numbers:
