@@ -11,7 +11,7 @@ from aiohttp import web
 from bot.errors import ZhikeError
 from bot.service import Service
 from bot.settings import Rate
-from bot.web import auth, chat, pages, rest
+from bot.web import auth, chat, numbers, pages, rest, tickets
 from bot.web.console import pages as console_pages
 from bot.web.console import socket as console_socket
 from bot.web.console import staff_pages
@@ -76,6 +76,8 @@ def make_app(service: Service) -> web.Application:
             web.post("/agent/settings/hours", staff_pages.save_hours),
             web.post("/agent/settings/holidays", staff_pages.save_holiday),
             web.post("/agent/settings/canned", staff_pages.save_canned),
+            *tickets.ROUTES,
+            *numbers.ROUTES,
             *pages.files(pages.WIDGET, "/widget"),
             *pages.files(pages.STATIC, "/static"),
         ]
