@@ -39,6 +39,7 @@ from bot.errors import BadInput, Conflict, Forbidden, TooLong
 
 LONGEST_NOTE = 2000
 """Characters of an internal note or a summary."""
+LONGEST_ID = 40
 ASSIGNED_AT_ONCE = 50
 KEEPER_LOCK = 7212002
 
@@ -149,12 +150,12 @@ def transfer(
         raise _not_so(c, row)
     note, at = short_text(note, LONGEST_NOTE), now()
     if to_queue is not None:
-        owned = _queue_again(c, row, to_queue, row.queued_at if row.state == "queued" else at, "requeued", at, by=user_id, note=note)
+        owned = _queue_again(c, row, to_queue, row.queued_at if row.state == "queued" else at, "requeued", at, by=user_id)
     elif to_user == row.agent_id:
         raise BadInput("对话已经在这位同事手里")
     else:
         assert to_user is not None
-        owned = _give(c, row, to_user, _somebody_there(c, to_user, at), "transferred", at, by=user_id, note=note)
+        owned = _give(c, row, to_user, _somebody_there(c, to_user, at), "transferred", at, by=user_id)
     if note:
         inserted(c, tables.notes, customer_id=row.customer_id, conversation_id=row.id, user_id=user_id, text=note, at=at)
     return owned
@@ -207,11 +208,13 @@ def reply(c: Connection, conversation_id: str, user_id: int, text: str, *, clien
         BadInput: there is nothing to send, or an attachment is not there.
         TooLong: the text is too long.
     """
+    if not 1 <= len(client_id) <= LONGEST_ID:
+        raise BadInput("消息编号不对")
     who = actor(c, user_id)
     row = conversation_for(c, who.viewer, conversation_id)
     message = tables.messages
     # With the user's number before it, an id never meets one that a customer's device made.
-    own_id = f"{user_id}:{client_id}"[:64]
+    own_id = f"{user_id}:{client_id}"
     known = c.execute(select(message).where(message.c.conversation_id == row.id, message.c.client_id == own_id)).one_or_none()
     if known is not None:
         return queries.message_view(known)
@@ -385,9 +388,7 @@ def _last_score(c: Connection, row: Row[Any]) -> float | None:
     return next(iter(queries.recent_sentiments(c, row.id, 1)), None)
 
 
-def _give(
-    c: Connection, row: Row[Any], agent_id: int, agent: str, kind: EventKind, at: datetime, *, by: int | None = None, note: str = ""
-) -> Owned:
+def _give(c: Connection, row: Row[Any], agent_id: int, agent: str, kind: EventKind, at: datetime, *, by: int | None = None) -> Owned:
     """Make an agent the owner, and tell the customer."""
     queue, urgency = _queue_of(c, row), _NORMAL if row.urgency is None else row.urgency
     hand_off = tables.hand_offs
@@ -399,7 +400,7 @@ def _give(
     if not taken:
         _hand_off_by_staff(c, row, queue, agent_id, kind, at)
     told = _say(c, row, kind, at, agent=agent)
-    happened(c, row.id, kind, at, by, agent=agent, agent_id=agent_id, **({"note": note} if note else {}))
+    happened(c, row.id, kind, at, by, agent=agent, agent_id=agent_id)
     changes = {
         "state": "agent", "agent_id": agent_id, "queue": queue, "urgency": urgency, "queued_at": row.queued_at or at, "due_at": None,
         "closed_at": None, "last_seq": told.seq, "updated_at": at,
@@ -430,7 +431,7 @@ def _hand_off_by_staff(c: Connection, row: Row[Any], queue: str, agent_id: int, 
 
 
 def _queue_again(
-    c: Connection, row: Row[Any], queue: str, since: datetime, kind: EventKind, at: datetime, *, by: int | None = None, note: str = ""
+    c: Connection, row: Row[Any], queue: str, since: datetime, kind: EventKind, at: datetime, *, by: int | None = None
 ) -> Owned:
     """Put a conversation into a queue, as one that waits since `since`, and tell the customer."""
     urgency = _NORMAL if row.urgency is None else row.urgency
@@ -440,7 +441,7 @@ def _queue_again(
     _to_queue(c, row, queue, at, by)
     told = _say(c, row, kind, at, queue=QUEUES[queue])
     before = c.execute(select(tables.users.c.name).where(tables.users.c.id == row.agent_id)).scalar() if row.agent_id else None
-    happened(c, row.id, kind, at, by, queue=queue, before=before, **({"note": note} if note else {}))
+    happened(c, row.id, kind, at, by, queue=queue, before=before)
     changes = {
         "state": "queued", "agent_id": None, "queue": queue, "urgency": urgency, "queued_at": since, "due_at": placed.due_at,
         "unanswered_since": waits_since, "promised_at": waits_since + promise, "last_seq": told.seq, "updated_at": at,

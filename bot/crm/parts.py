@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple, get_args
 
-from sqlalchemy import Connection, Row, Table, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, Table, bindparam, insert, select, true, update
 
 from bot.conversation.access import Viewer, may_see
 from bot.conversation.outcome import NewTicket, Priority, Sender
@@ -125,15 +125,20 @@ def end_hand_off(
     result: Result | None = None,
     resolution: str | None = None,
 ) -> None:
-    """A person is not needed any more: end the open hand-off of a conversation, and give its ticket a status and, if named, an owner."""
-    hand_off = tables.hand_offs
+    """A person is not needed any more: end the open hand-off of a conversation, and give its ticket a status and, if named, an owner.
+
+    A ticket that somebody has brought to an end stays so, unless there is more to do.
+    """
+    hand_off, work = tables.hand_offs, tables.tickets
     ended = c.execute(
         update(hand_off)
         .where(hand_off.c.conversation_id == conversation_id, hand_off.c.ended_at.is_(None))
         .values(ended_at=at, outcome=outcome, result=result, resolution=resolution)
         .returning(hand_off.c.ticket_id)
-    ).scalars()
-    for ticket_id in ended.all():
+    )
+    ids = ended.scalars().all()
+    unfinished = true() if ticket == "open" else work.c.closed_at.is_(None)
+    for ticket_id in c.execute(select(work.c.id).where(work.c.id.in_(ids), unfinished)).scalars().all():
         set_ticket_status(c, ticket_id, ticket, at, user_id, **({} if owner_id is None else {"owner_id": owner_id}))
 
 

@@ -9,9 +9,9 @@ from sqlalchemy import Connection, Table, func, insert, select, update
 
 from bot.conversation.outcome import Evidence, HandOff, Interaction, Priority, Reason, TurnOutcome
 from bot.conversation.taxonomy import QUEUES
-from bot.crm import queries, store, tables
+from bot.crm import ownership, queries, staff, store, tables
 from bot.crm.database import Database
-from bot.crm.records import Accepted, Finished, Visit
+from bot.crm.records import Accepted, Finished, Role, Visit
 
 REASON = Reason("request", "顾客要求人工服务", "the customer asks for a person", ("转人工",))
 
@@ -61,6 +61,40 @@ def queued(database: Database, queue: str = "logistics", priority: Priority = "n
     turn = turn_of(say(database, conversation_id, "转人工"))
     assert finish(database, turn, hand_off=hand_off(queue, priority)).state == "queued"
     return conversation_id
+
+
+def user(database: Database, name: str = "小李", role: Role = "agent", *, online: bool = True, **options: Any) -> int:
+    """One of the staff, who is there unless told otherwise."""
+    user_id = database.transaction(store.add_user, name, role, "hash", **options).id
+    if online:
+        database.transaction(staff.set_presence, user_id, "online")
+        database.transaction(staff.seen, user_id, store.now())
+    return user_id
+
+
+def owned(database: Database, user_id: int, queue: str = "logistics", priority: Priority = "normal") -> str:
+    """A conversation that somebody has taken from the queue."""
+    conversation_id = queued(database, queue, priority)
+    database.transaction(ownership.claim, conversation_id, user_id)
+    return conversation_id
+
+
+def conversation(database: Database, conversation_id: str) -> Any:
+    """The row of a conversation."""
+    (row,) = rows(database, tables.conversations, tables.conversations.c.id == conversation_id)
+    return row
+
+
+def events(database: Database, conversation_id: str) -> list[str]:
+    """What happened to a conversation, in order."""
+    found = rows(database, tables.conversation_events, tables.conversation_events.c.conversation_id == conversation_id)
+    return [row.kind for row in sorted(found, key=lambda row: row.id)]
+
+
+def run_queue(database: Database, queue: str, *, minutes: int = 10, auto_assign: bool = False, restricted: bool = False) -> None:
+    """Settings of a queue, made by nobody."""
+    values = {"queue": queue, "promise_minutes": minutes, "auto_assign": auto_assign, "restricted": restricted}
+    database.transaction(lambda c: c.execute(insert(tables.queue_settings).values(**values)) and None)
 
 
 def order(database: Database, number: str = "202611230456", *, customer_id: int | None = None, **options: Any) -> str:
