@@ -23,6 +23,8 @@ SAME = 0.5
 CANDIDATES = 10
 """How many answers are looked at for each that is suggested, since some say the same."""
 CONTRAST = 2.0
+PRIOR = 20
+"""As if there were that many more texts with terms of their own: two answers to one question must not put each other out."""
 OTHER_QUEUE = 0.5
 
 
@@ -43,7 +45,10 @@ class Answer:
 
 
 class Suggestion(NamedTuple):
-    """A reply, fit to be read and corrected by an agent; `similarity` is 0…1, halved for answers of other queues."""
+    """A reply, fit to be read and corrected by an agent.
+
+    `similarity` is 0…1: of the questions, times n/(n+1) for what agents answered n times, half for answers of other queues.
+    """
 
     text: str
     similarity: float
@@ -86,7 +91,7 @@ class ReplySuggester:
     def suggest(self, text: str, queue: str | None = None, *, limit: int = 3) -> list[Suggestion]:
         """The answers that suit a customer's text best, at most `limit`; none that says the same as a better one.
 
-        Without `queue`, the team of the conversation, no answers are halved, and restricted ones left out.
+        `queue` is the team of the conversation; without it no answers are halved, and restricted ones left out.
         """
         if not self._groups:
             return []
@@ -134,18 +139,20 @@ def _grouped(answers: Sequence[Answer]) -> list[_Group]:
 
 
 def _factor(group: _Group, queue: str | None) -> float:
+    given = len(group.texts) - 1
+    trust = 1.0 if group.first.source == "canned" else given / (given + 1)
     if queue in group.queues or (None in group.queues and not group.first.restricted):
-        return 1.0
+        return trust
     if group.first.restricted:
         return 0.0
-    return OTHER_QUEUE if queue is not None else 1.0
+    return trust if queue is None else trust * OTHER_QUEUE
 
 
 def _places(sums: csr_matrix, sizes: NDArray[np.int_]) -> csr_matrix:
     """Where each answer is, from the sums of its vectors: by Rocchio's rule, in units of its mean's length."""
     everything = np.asarray(sums.sum(axis=0)).ravel()
     of_row = np.repeat(np.arange(len(sizes)), np.diff(sums.indptr))
-    others = np.maximum(sizes.sum() - sizes, 1)
+    others = sizes.sum() - sizes + PRIOR
     lengths = np.sqrt(np.asarray(sums.multiply(sums).sum(axis=1)).ravel())
     against = CONTRAST * (everything[sums.indices] - sums.data) * (sizes / others)[of_row]
     placed = np.maximum(sums.data - against, 0) / np.where(lengths, lengths, 1)[of_row]
