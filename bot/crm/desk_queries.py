@@ -236,13 +236,8 @@ def lines(c: Connection, viewer: Viewer, conversation_id: str, after_seq: int, l
         found = c.execute(said.where(message.c.seq < before).order_by(message.c.seq.desc())).all()[::-1]
     first, last = (found[0].seq, found[-1].seq) if found else (after_seq + 1, after_seq)
     start = after_seq if first == after_seq + 1 else first
-    times = dict(
-        c.execute(
-            select(message.c.seq, message.c.at).where(message.c.conversation_id == conversation_id, message.c.seq.in_((start, last + 1)))
-        )
-        .tuples()
-        .all()
-    )
+    bounds = select(message.c.seq, message.c.at).where(message.c.conversation_id == conversation_id, message.c.seq.in_((start, last + 1)))
+    times = {row.seq: row.at for row in c.execute(bounds)}
     beside = [
         line
         for line in chain(_notes_of(c, conversation_id), _events_of(c, conversation_id))
@@ -266,7 +261,7 @@ def _message_lines(c: Connection, found: Sequence[Row[Any]]) -> list[Line]:
     keys = [row.id for row in found]
     seen, label, thumb = tables.interactions, tables.labels, tables.feedback
     understood = {row.message_id: row for row in c.execute(select(seen).where(seen.c.message_id.in_(keys)))}
-    thumbs = dict(c.execute(select(thumb.c.message_id, thumb.c.value).where(thumb.c.message_id.in_(keys))).tuples().all())
+    thumbs = {row.message_id: row.value for row in c.execute(select(thumb.c.message_id, thumb.c.value).where(thumb.c.message_id.in_(keys)))}
     labels: dict[int, dict[str, str]] = {}
     for row in c.execute(select(label.c.message_id, label.c.kind, label.c.value).where(label.c.message_id.in_(keys))):
         labels.setdefault(row.message_id, {})[row.kind] = row.value
@@ -436,9 +431,8 @@ def team(c: Connection, at: datetime) -> list[Member]:
     queues: dict[int, list[str]] = {}
     for user_id, queue in c.execute(select(served.c.user_id, served.c.queue)):
         queues.setdefault(user_id, []).append(queue)
-    loads: dict[int, int] = dict(
-        c.execute(select(table.c.agent_id, func.count()).where(table.c.state == "agent").group_by(table.c.agent_id)).tuples().all()
-    )
+    owned = select(table.c.agent_id, func.count().label("load")).where(table.c.state == "agent").group_by(table.c.agent_id)
+    loads = {row.agent_id: row.load for row in c.execute(owned)}
     return [
         Member(
             row.id, row.name, row.role, row.active, effective(row.presence, row.seen_at, at), row.presence, row.seen_at,
