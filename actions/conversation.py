@@ -101,7 +101,7 @@ class HandOff(Action):
         codes = {reason.code for reason in hand_off.reasons} if hand_off else set()
         told = next((said for code, said in SAID if code in codes), "")
         there = await house.desk().availability(hand_off.queue) if hand_off else None
-        if there is None or (there.open and there.anyone_online):
+        if there is None or there.somebody:
             dispatcher.utter_message(response=f"utter_hand_off{told}")
         else:
             if told:

@@ -296,6 +296,11 @@ class Availability:
     anyone_online: bool
     opens_at: datetime | None
 
+    @property
+    def somebody(self) -> bool:
+        """Whether they can."""
+        return self.open and self.anyone_online
+
 
 @dataclass(frozen=True, slots=True)
 class Member:

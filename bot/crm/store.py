@@ -4,11 +4,11 @@ import hashlib
 import secrets
 import uuid
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from bot.conversation import escalation
@@ -18,7 +18,18 @@ from bot.conversation.taxonomy import QUEUES
 from bot.crm import queries, tables
 from bot.crm.parts import CHANGED as _CHANGED
 from bot.crm.parts import LOCKED_CONVERSATION as _CONVERSATION
-from bot.crm.parts import NOBODY_WAITS, URGENCIES, attachments_to_send, end_hand_off, happened, now, open_ticket, tell, ticket_happened
+from bot.crm.parts import (
+    NOBODY_WAITS,
+    URGENCIES,
+    attachments_to_send,
+    end_hand_off,
+    happened,
+    now,
+    open_ticket,
+    set_ticket_status,
+    tell,
+    ticket_happened,
+)
 from bot.crm.parts import append as _append
 from bot.crm.parts import inserted as _inserted
 from bot.crm.records import Accepted, Finished, OutboxItem, PendingTurn, Role, User, Visit
@@ -216,9 +227,9 @@ def _when_written_to(c: Connection, row: Row[Any], leaves_queue: bool, at: datet
         happened(c, row.id, "resumed", at)
         return "bot", {"closed_at": None}
     if row.state == "queued" and leaves_queue:
-        end_hand_off(c, row.id, "left", at, ticket="closed")
+        end_hand_off(c, row.id, "left", at, ticket="open")  # until the message is there, the request is all that anybody has
         happened(c, row.id, "left", at)
-        return "bot", NOBODY_WAITS
+        return "bot", dict(NOBODY_WAITS)
     if row.state == "agent" and row.unanswered_since is None:
         return "agent", {"unanswered_since": at, "promised_at": at + queries.promise(c, row.queue)}
     return row.state, {}
@@ -359,7 +370,7 @@ def _write_effects(
 ) -> dict[str, Any]:
     """Tickets, changes of orders, and the hand-off; returns what changes in the conversation's row."""
     for ticket in tickets:
-        open_ticket(c, row, turn_id, ticket, at)
+        open_ticket(c, row, turn_id, _instead_of_waiting(c, row, ticket, at) if ticket.kind == "message" else ticket, at)
     for change in order_changes:
         _change_order(c, row.id, change, at)
     if hand_off is None or row.state not in {"bot", "closed"}:
@@ -390,6 +401,21 @@ def _write_effects(
         "state": "queued", "queue": hand_off.queue, "urgency": URGENCIES.index(hand_off.priority), "queued_at": at, "agent_id": None,
         "due_at": placed.due_at, "promised_at": placed.promised_at, "unanswered_since": at, "closed_at": None,
     }  # fmt: skip
+
+
+def _instead_of_waiting(c: Connection, row: Row[Any], message: NewTicket, at: datetime) -> NewTicket:
+    """A message that was left instead of waiting takes the place of the request for a person, with its urgency and, when it had one,
+    its team."""
+    ticket = tables.tickets
+    request = and_(ticket.c.conversation_id == row.id, ticket.c.kind == "hand_off", ticket.c.status == "open", ticket.c.owner_id.is_(None))
+    for waiting in c.execute(select(ticket.c.id, ticket.c.queue, ticket.c.priority).where(request).order_by(ticket.c.id)).all():
+        set_ticket_status(c, waiting.id, "closed", at)
+        message = replace(
+            message,
+            queue=message.queue if waiting.queue == "general" else waiting.queue,
+            priority=min(message.priority, waiting.priority, key=URGENCIES.index),
+        )
+    return message
 
 
 def _moved_up(c: Connection, row: Row[Any], seen: Interaction, at: datetime) -> dict[str, Any]:

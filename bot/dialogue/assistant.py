@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from bot.conversation.messages import ASK_FOR_A_PERSON, PERSON_WORDS
+from bot.conversation.messages import ASK_FOR_A_PERSON, LEAVE_A_MESSAGE, LEAVE_WORDS, PERSON_WORDS
 from bot.conversation.outcome import Button, Interaction, Reply, TurnOutcome
 from bot.crm import queries
 from bot.crm.database import Database
@@ -27,6 +27,10 @@ log = structlog.get_logger(__name__)
 APOLOGIES = {
     "zh": "抱歉，我这边出了点问题，没能处理好您的消息。您可以稍后再试，或者让人工客服来帮您。",
     "en": "Sorry, something went wrong on my side and I could not handle your message. Please try again, or let a person help you.",
+}
+NOBODY = {
+    "zh": "现在没有人工客服在线，您已经排上队，有同事上线就会看到；也可以现在留言。",
+    "en": "None of our staff are online right now. You are in the queue and will be seen to; you can also leave a message now.",
 }
 NOT_UNDERSTOOD: dict[str, Any] = {"text": "", "intent": {"name": None, "confidence": 0.0}, "entities": []}
 """Rasa's parse data of a message of which nothing is known."""
@@ -219,12 +223,15 @@ class Assistant:
             finally:
                 current_turn.reset(token)
         buttons = () if hand_off else (Button(PERSON_WORDS[turn.locale], ASK_FOR_A_PERSON),)
+        replies = [Reply(APOLOGIES[turn.locale], buttons)]
+        if hand_off and not (await self._desk.availability(hand_off.queue)).somebody:
+            replies.append(Reply(NOBODY[turn.locale], (Button(LEAVE_WORDS[turn.locale], LEAVE_A_MESSAGE),)))
         return TurnOutcome(
             turn.turn_id,
             turn.conversation_id,
             "reply",
             interaction,
-            replies=(Reply(APOLOGIES[turn.locale], buttons),),
+            replies=tuple(replies),
             hand_off=hand_off,
             error=error[:200],
         )

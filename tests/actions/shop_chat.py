@@ -11,7 +11,7 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from actions.reading import order_number_in
 from bot.conversation.outcome import HandOff, Interaction, NewTicket, OrderChange, Reason
-from bot.crm.records import OrderItem, OrderView
+from bot.crm.records import Availability, OrderItem, OrderView
 
 DOMAIN = yaml.safe_load(Path("domain.yml").read_text(encoding="utf-8"))
 MINE = 7
@@ -60,6 +60,7 @@ class FakeDesk:
     tickets: list[NewTicket] = field(default_factory=list)
     changes: list[OrderChange] = field(default_factory=list)
     known: dict[str, str] | None = None
+    there: Availability = Availability(True, True, None)
     assessed: list[tuple[str, int]] = field(default_factory=list)
 
     async def assess(self, sender: str, text: str, parsed: dict[str, Any], failures: int, message_id: str | None) -> Interaction:
@@ -70,6 +71,9 @@ class FakeDesk:
 
     async def order(self, number: str) -> OrderView | None:
         return self.orders.get(number)
+
+    async def availability(self, queue: str) -> Availability:
+        return self.there
 
     async def recent_orders(self, limit: int = 3) -> tuple[OrderView, ...]:
         return tuple(self.orders.values())[:limit] if self.verified else ()

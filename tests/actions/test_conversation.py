@@ -1,5 +1,6 @@
 """The greeting, the triage of each message, not understanding, and handing over."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -8,8 +9,11 @@ from rasa_sdk.executor import CollectingDispatcher
 from shop_chat import DOMAIN, FakeDesk
 
 from actions import house
+from actions.facts import SHOP_TIME, opening
 from actions.titles import TITLES
+from bot.conversation.messages import LEAVE_A_MESSAGE
 from bot.conversation.outcome import Reason
+from bot.crm.records import Availability
 from bot.dialogue.turn import Turn, current_turn
 
 
@@ -133,6 +137,59 @@ async def test_handing_over_says_why_and_takes_along_what_is_known(
     assert slots["escalate"] is False
     assert slots["requested_slot"] is None
     assert slots["reason"] is None
+
+
+OPENS_AT = datetime(2026, 11, 27, 9, 0, tzinfo=SHOP_TIME)
+
+
+@pytest.mark.parametrize(
+    ("codes", "there", "responses"),
+    [
+        (["request"], Availability(True, False, None), ["utter_nobody_online"]),
+        (["request"], Availability(False, True, OPENS_AT), ["utter_closed"]),
+        (["request"], Availability(False, False, None), ["utter_nobody_online"]),
+        (["anger"], Availability(True, False, None), ["utter_away_sorry", "utter_nobody_online"]),
+        (["failure"], Availability(True, False, None), ["utter_away_failure", "utter_nobody_online"]),
+        (["fraud"], Availability(False, False, OPENS_AT), ["utter_away_fraud", "utter_closed"]),
+        (["threat", "safety"], Availability(False, False, OPENS_AT), ["utter_away_safety", "utter_closed"]),
+    ],
+)
+async def test_when_nobody_is_there_nobody_is_promised(
+    actions: dict[str, Any], desk: FakeDesk, codes: list[Any], there: Availability, responses: list[str]
+) -> None:
+    desk.reasons = tuple(Reason(code, "", "") for code in codes)
+    desk.there = there
+    _, said = await _run(actions, "action_hand_off", "转人工")
+    assert [message["response"] for message in said] == responses
+    assert desk.known is not None, "the conversation waits all the same"
+    assert [button["payload"] for button in said[-1]["buttons"]] == [LEAVE_A_MESSAGE]
+    for message in said:
+        for variation in DOMAIN["responses"][message["response"]]:
+            variation["text"].format(**message)
+
+
+@pytest.mark.parametrize(
+    ("opens", "zh", "en"),
+    [
+        (datetime(2026, 11, 25, 14, 0), "今天 14:00 ", "today at 14:00"),
+        (datetime(2026, 11, 26, 0, 30), "明天（周四）0:30 ", "tomorrow (Thursday) at 0:30"),
+        (datetime(2026, 11, 30, 9, 5), "11 月 30 日（周一）9:05 ", "on Monday, November 30, at 9:05"),
+        (datetime(2027, 1, 1, 9, 0), "1 月 1 日（周五）9:00 ", "on Friday, January 1, at 9:00"),
+    ],
+)
+def test_the_next_opening_in_words(opens: datetime, zh: str, en: str) -> None:
+    now = datetime(2026, 11, 25, 3, 59, tzinfo=UTC)  # 11:59 in the shop
+    opens = opens.replace(tzinfo=SHOP_TIME)
+    assert (opening(opens, now=now), opening(opens, "en", now=now)) == (zh, en)
+
+
+def test_a_day_is_the_shops_day() -> None:
+    late = datetime(2026, 11, 25, 16, 30, tzinfo=UTC)  # past midnight in the shop
+    assert opening(datetime(2026, 11, 26, 9, 0, tzinfo=SHOP_TIME), now=late) == "今天 9:00 "
+
+
+async def test_without_a_turn_of_ours_nothing_is_overheard(actions: dict[str, Any]) -> None:
+    assert await _run(actions, "action_overhear", "订单 202611010002") == ({}, [])
 
 
 def test_every_intent_has_an_answer_or_a_form() -> None:
