@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby, islice
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, or_, select
+from sqlalchemy import Connection, and_, func, select
 
 from bot.conversation.messages import PERSON_WORDS
 from bot.crm import tables
@@ -17,7 +17,7 @@ SHORTEST = 6
 _AT_ONCE = 200
 """Hand-offs whose messages are read at once."""
 _BEFORE = 10
-"""Messages before the one that called a person in which the question may be."""
+"""Messages before a hand-off in which the question may be."""
 _QUESTION_MESSAGES = 3
 _QUESTION_CHARACTERS = 10
 _SOLVED = and_(tables.hand_offs.c.outcome == "resolved", tables.hand_offs.c.result == "solved")
@@ -71,17 +71,23 @@ def _of_agents(c: Connection) -> Iterator[Answer]:
 
 def _said(c: Connection, hand_off_ids: Sequence[int]) -> dict[int, list[Any]]:
     """What customer and agents said in each hand-off, and a little before."""
-    message, hand_off, turn, trigger = tables.messages, tables.hand_offs, tables.turns, tables.messages.alias()
+    message, hand_off = tables.messages, tables.hand_offs
+    before = and_(message.c.conversation_id == hand_off.c.conversation_id, message.c.at <= hand_off.c.created_at)
+    first = (
+        select(hand_off.c.id, (func.coalesce(func.max(message.c.seq), 0) - _BEFORE).label("seq"))
+        .outerjoin(message, before)
+        .where(hand_off.c.id.in_(hand_off_ids))
+        .group_by(hand_off.c.id)
+        .subquery()
+    )
     rows = c.execute(
         select(hand_off.c.id, message.c.sender, message.c.text, message.c.at)
+        .join(first, first.c.id == hand_off.c.id)
         .join(message, message.c.conversation_id == hand_off.c.conversation_id)
-        .outerjoin(turn, turn.c.id == hand_off.c.turn_id)
-        .outerjoin(trigger, trigger.c.id == turn.c.message_id)
         .where(
-            hand_off.c.id.in_(hand_off_ids),
             message.c.sender.in_(("customer", "agent")),
+            message.c.seq > first.c.seq,
             message.c.at <= hand_off.c.ended_at,
-            or_(message.c.seq >= trigger.c.seq - _BEFORE, message.c.at >= hand_off.c.created_at),
         )
         .order_by(hand_off.c.id, message.c.seq)
     )

@@ -70,6 +70,14 @@ def test_what_was_asked_before_a_person_was_called_counts_and_the_call_does_not(
     assert pairs(database) == [("台灯一直闪怎么回事", ANSWER)]
 
 
+def test_what_the_assistant_was_asked_before_a_supervisor_took_over_counts(database: Database) -> None:
+    wang, conversation_id = user(database, role="supervisor"), visit(database).conversation_id
+    finish(database, turn_of(say(database, conversation_id, "台灯一直闪怎么回事")))
+    database.transaction(ownership.take_over, conversation_id, wang)
+    solved(database, wang, f">{ANSWER}", conversation_id=conversation_id)
+    assert pairs(database) == [("台灯一直闪怎么回事", ANSWER)]
+
+
 def test_a_short_word_in_between_is_not_all_that_was_asked(database: Database) -> None:
     li = user(database)
     solved(database, li, "台灯一直闪怎么回事", ">您好，我看一下，请稍等", "好的", f">{ANSWER}")
