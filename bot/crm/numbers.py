@@ -78,6 +78,11 @@ class Figures:
         return self.by_bot / self.conversations if self.conversations else None
 
     @property
+    def anything(self) -> bool:
+        """Whether there is anything to show."""
+        return bool(self.conversations or self.hand_offs or self.ratings)
+
+    @property
     def ratings(self) -> int:
         """How many ratings there are."""
         return sum(self.stars)

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 WIDTH, HEIGHT = 560, 250
-LEFT, RIGHT, TOP, BOTTOM = 74, 12, 14, 36
+LEFT, RIGHT, TOP, BOTTOM = 84, 12, 14, 36
 LABEL, VALUE, ROW = 112, 96, 38
 """Of bars: the room for names on the left and for values on the right, and the height of a row."""
-MOST_LABELS = 6
+LETTER, BETWEEN = 13, 12
+"""The width of a letter of the labels below a chart on small screens, and the room between two labels."""
 MOST_STEPS = 4
 LONGEST_NAME = 5
 """Characters of a name beside a bar; the whole name is in the row's tooltip."""
@@ -31,6 +32,8 @@ SECONDS = (
 )
 """Steps of an axis of durations."""
 COUNTS = tuple(factor * 10**power for power in range(9) for factor in (1, 2, 5))
+
+UNITS = (("天", 86400), ("小时", 3600), ("分", 60), ("秒", 1))
 
 Write = Callable[[float], str]
 
@@ -100,8 +103,17 @@ def columns(key: str, title: str, labels: Sequence[str], series: Sequence[Series
     return _chart(key, title, _said(labels, series, write), HEIGHT, [_grid(axis, write), *parts, _below(labels)])
 
 
-def lines(key: str, title: str, labels: Sequence[str], series: Sequence[Series], write: Write, axis: Scale | None = None) -> Markup:
-    """Lines with a dot at each value; where a value is missing the line is broken."""
+def lines(
+    key: str,
+    title: str,
+    labels: Sequence[str],
+    series: Sequence[Series],
+    write: Write,
+    *,
+    mark: Write | None = None,
+    axis: Scale | None = None,
+) -> Markup:
+    """Lines with a dot at each value; where a value is missing the line is broken. `mark` writes the values at the axis."""
     values = [value for one in series for value in one.values if value is not None]
     if not values:
         return Markup("")
@@ -119,7 +131,7 @@ def lines(key: str, title: str, labels: Sequence[str], series: Sequence[Series],
             Markup('<circle class="fill s{}" cx="{:.1f}" cy="{:.1f}" r="{}"><title>{}</title></circle>').format(place, x, y, dot, told)
             for x, y, told in filter(None, points)
         ]
-    return _chart(key, title, _said(labels, series, write), HEIGHT, [_grid(axis, write), *parts, _below(labels)])
+    return _chart(key, title, _said(labels, series, write), HEIGHT, [_grid(axis, mark or write), *parts, _below(labels)])
 
 
 def bars(key: str, title: str, rows: Sequence[tuple[str, float | None]], write: Write, axis: Scale | None = None) -> Markup:
@@ -159,14 +171,23 @@ def duration(seconds: float) -> str:
     ('3 分 20 秒', '2 小时 5 分', '0 秒')
     """
     left = round(seconds)
-    units = (("天", 86400), ("小时", 3600), ("分", 60), ("秒", 1))
-    first = next((place for place, (_, size) in enumerate(units) if left >= size), len(units) - 1)
+    first = next((place for place, (_, size) in enumerate(UNITS) if left >= size), len(UNITS) - 1)
     words: list[str] = []
-    for name, size in units[first : first + 2]:
+    for name, size in UNITS[first : first + 2]:
         number, left = divmod(left, size)
         if number or not words:
             words.append(f"{number} {name}")
     return " ".join(words)
+
+
+def in_one_unit(seconds: float) -> str:
+    """A span of time in its largest unit, for an axis.
+
+    >>> in_one_unit(5400), in_one_unit(120)
+    ('1.5 小时', '2 分')
+    """
+    name, size = next(((name, size) for name, size in UNITS if seconds >= size), UNITS[-1])
+    return f"{seconds / size:g} {name}"
 
 
 def percent(share: float) -> str:
@@ -206,7 +227,8 @@ def _grid(axis: Scale, write: Write) -> Markup:
 
 
 def _below(labels: Sequence[str]) -> Markup:
-    slot, every = (WIDTH - LEFT - RIGHT) / len(labels), math.ceil(len(labels) / MOST_LABELS)
+    slot, widest = (WIDTH - LEFT - RIGHT) / len(labels), LETTER * max(map(len, labels)) + BETWEEN
+    every = math.ceil(widest / slot)
     return Markup("").join(
         Markup('<text class="below" x="{:.1f}" y="{}">{}</text>').format(LEFT + slot * (number + 0.5), HEIGHT - BOTTOM / 2 + 2, label)
         for number, label in enumerate(labels)

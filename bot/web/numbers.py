@@ -67,7 +67,7 @@ async def page(request: web.Request) -> web.StreamResponse:
     values = {
         "session": session, "here": "numbers", "period": period, "problem": problem, "today": today, "ranges": RANGES,
         "days": (period.last - period.first).days + 1, "queue": queue, "queues": {name: QUEUES[name] for name in visible},
-        "tiles": tiles(found.total), "cards": cards(found, period),
+        "tiles": tiles(found.total), "cards": cards(found, period) if found.total.anything else [],
     }  # fmt: skip
     return render_template("numbers/page.html", request, values)
 
@@ -95,9 +95,17 @@ def tiles(total: Figures) -> list[Tile]:
         Tile("等待时间（中位）", _span(total.waiting.median), _nine_of_ten(total.waiting)),
         Tile("首次回复（中位）", _span(total.first_reply.median), _nine_of_ten(total.first_reply)),
         Tile("解决用时（中位）", _span(total.resolution.median), _nine_of_ten(total.resolution)),
-        Tile("机器人独立解决", _share(total.bot_share), f"{count(total.by_bot)} / {count(total.conversations)} 个对话"),
-        Tile("转人工", count(total.hand_offs), f"{count(total.left)} 次没等到接待就结束" if total.left else "次"),
-        Tile("满意度", _stars(total.satisfaction), f"满分 5，{count(total.ratings)} 条评价"),
+        Tile(
+            "机器人独立解决",
+            _share(total.bot_share),
+            f"{count(total.by_bot)} / {count(total.conversations)} 个对话" if total.conversations else "没有对话",
+        ),
+        Tile(
+            "转人工",
+            count(total.hand_offs),
+            f"{count(total.waiting.count)} 次有人接待，{count(total.left)} 次没等到" if total.hand_offs else "没有转人工",
+        ),
+        Tile("满意度", _stars(total.satisfaction), f"{count(total.ratings)} 条评价，满分 5" if total.ratings else "没有评价"),
     ]
 
 
@@ -156,7 +164,7 @@ class _Parts:
     def satisfaction(self) -> Card:
         series = [Series("平均满意度", tuple(one.satisfaction for one in self.figures))]
         title = f"{self.each}的满意度"
-        chart = charts.lines("satisfaction", title, self.labels, series, _plain, charts.STARS)
+        chart = charts.lines("satisfaction", title, self.labels, series, _plain, axis=charts.STARS)
         rows = tuple(
             (label, _stars(one.satisfaction), count(one.ratings))
             for label, one in zip(self.labels, self.figures, strict=True)
@@ -166,7 +174,7 @@ class _Parts:
 
     def _times(self, key: str, title: str, note: str, series: Sequence[Series]) -> Card:
         names = tuple(one.name for one in series)
-        chart = charts.lines(key, title, self.labels, series, duration)
+        chart = charts.lines(key, title, self.labels, series, duration, mark=charts.in_one_unit)
         days = zip(self.labels, *(one.values for one in series), strict=True)
         rows = tuple((label, *(_span(value) for value in values)) for label, *values in days if any(value is not None for value in values))
         return Card(key, title, note, chart, (self.head, *names), rows, names)
@@ -243,7 +251,7 @@ def _stars(mean: float | None) -> str:
 
 
 def _nine_of_ten(spans: Spans) -> str:
-    return f"90% 不超过 {_span(spans.p90)}，{count(spans.count)} 次" if spans.count else "没有记录"
+    return f"九成在 {_span(spans.p90)}内" if spans.count else "没有记录"
 
 
 ROUTES = [web.get("/agent/numbers", page)]
