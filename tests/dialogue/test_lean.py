@@ -30,11 +30,11 @@ import asyncio, json, sys
 from bot.dialogue.lean import serve_without_tensorflow
 from bot.logs import configure_logs
 from bot.service import Service
-from bot.settings import ROOT, Settings
+from bot.settings import Settings
 
 async def main():
     configure_logs("console")
-    service = Service.build(Settings(database_url="sqlite:///" + sys.argv[1], models=ROOT / "models", turn_timeout=60))
+    service = Service.build(Settings(database_url="sqlite:///" + sys.argv[1], models=Settings.from_environment().models, turn_timeout=60))
     await service.start()
     from bot.crm import store
     visit = await service.database.run(store.start_visit, channel="web", locale="zh-CN", notice_version="1")
