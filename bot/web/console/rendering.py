@@ -1,12 +1,14 @@
 """Draws the fragments of the console. What people typed is escaped by the templates, and only there."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 import jinja2
+from markupsafe import Markup, escape
 
 from bot.conversation.access import Viewer
 from bot.conversation.priority import WORDS, minutes
@@ -14,6 +16,8 @@ from bot.conversation.taxonomy import QUEUES
 from bot.crm.records import CannedReply, ConversationRow, CustomerSide, Line, Member
 from bot.web.console import words
 
+_WAITED = re.compile("已等 [^；]+")
+_LEFT = re.compile("(?:已超|还剩) [^）]+")
 SPARK_WIDTH, SPARK_HEIGHT, SPARK_EDGE = 280, 72, 6
 
 
@@ -32,6 +36,7 @@ class Fragments:
         self._zone = zone
         environment.filters |= {
             "ago": self._ago, "clock": self._clock, "customer": words.customer_name, "day": self._day, "event_words": words.event_words,
+            "explained": explained,
             "last_words": words.last_words, "left": left, "moment": self._moment, "money": money, "signed": signed, "size": size,
             "top": top,
         }  # fmt: skip
@@ -108,6 +113,16 @@ class Fragments:
 def frame(type: str, **fields: Any) -> str:
     """A frame for consoles."""
     return json.dumps({"type": type, **fields}, ensure_ascii=False, separators=(",", ":"))
+
+
+def explained(row: ConversationRow) -> Markup:
+    """Why a conversation stands where it stands; the page counts the times in it on."""
+    text = str(escape(row.explanation))
+    since = row.queued_at if row.state == "queued" else row.unanswered_since
+    for moment, pattern, kind in ((since, _WAITED, "since"), (row.promised_at, _LEFT, "promise")):
+        if moment is not None:
+            text = pattern.sub(rf'<span data-{kind}="{moment.isoformat()}">\g<0></span>', text)
+    return Markup(text)  # noqa: S704 (escaped above)
 
 
 def left(promised_at: datetime) -> str:

@@ -5,6 +5,7 @@ import { $, changes } from "./console/place.js";
 
 const NEAR = 80; // px
 const SOON = 120_000; // ms before a promise is missed
+const TAKES = new Set(["claim", "take_over", "reopen"]);
 const page = document.body.dataset;
 const title = document.title;
 const [log, scroll, lists, filter] = [$("log"), $("scroll"), $("lists"), $("filter")];
@@ -18,15 +19,15 @@ let typingEnds, searching;
 
 const chosenList = () => ({ which: lists.dataset.which, queue: filter.queue.value, state: filter.state.value, search: filter.search.value.trim() });
 
-function list(which = lists.dataset.which, before = null) {
+function list(which = lists.dataset.which, more = null) {
   lists.dataset.which = which;
   for (const tab of lists.querySelectorAll("[data-list]")) tab.ariaPressed = tab.dataset.list === which;
-  link.send({ type: "list", ...chosenList(), before });
+  link.send({ type: "list", ...chosenList(), more });
 }
 
 filter.oninput = () => {
   clearTimeout(searching);
-  searching = setTimeout(list, 250);
+  searching = setTimeout(() => list(), 250);
 };
 filter.onsubmit = (event) => event.preventDefault();
 
@@ -46,17 +47,11 @@ function tick() {
     if (days) return `${days} 天 ${hours % 24} 小时`;
     return hours ? `${hours} 小时 ${minutes % 60} 分钟` : minutes ? `${minutes} 分钟` : "不到 1 分钟";
   };
-  const left = (moment, element) => {
-    const span = Date.parse(moment) - now;
-    element.classList.toggle("late", span < SOON);
-    return span < 0 ? `已超 ${words(-span)}` : `还剩 ${words(span)}`;
-  };
-  for (const each of document.querySelectorAll("[data-promise]")) each.textContent = left(each.dataset.promise, each);
-  for (const each of document.querySelectorAll("[data-queued]")) {
-    const { queued, promised } = each.dataset;
-    each.textContent = each.textContent
-      .replace(/已等 [^；]+/, `已等 ${words(now - Date.parse(queued))}`)
-      .replace(/(?:已超|还剩) [^）]+/, left(promised, each));
+  for (const each of document.querySelectorAll("[data-since]")) each.textContent = `已等 ${words(now - Date.parse(each.dataset.since))}`;
+  for (const each of document.querySelectorAll("[data-promise]")) {
+    const left = Date.parse(each.dataset.promise) - now;
+    each.textContent = left < 0 ? `已超 ${words(-left)}` : `还剩 ${words(left)}`;
+    each.classList.toggle("late", left < SOON);
   }
 }
 setInterval(tick, 10_000);
@@ -94,7 +89,7 @@ function showState() {
   $("about").hidden = !conversation;
   $("none-open").hidden = !!conversation;
   $("composer").hidden = !conversation;
-  for (const line of log.querySelectorAll(".agent[data-seq], .bot[data-seq]")) line.classList.toggle("read", +line.dataset.seq <= +facts.read);
+  for (const line of log.querySelectorAll(".agent[data-seq]")) line.classList.toggle("read", +line.dataset.seq <= +facts.read);
 }
 
 function arrange() {
@@ -199,7 +194,7 @@ tick();
 async function act(type, fields = {}) {
   const problem = await link.ask({ type, conversation, ...fields });
   if (problem) toast(problem);
-  return problem;
+  else if (TAKES.has(type)) list("mine");
 }
 
 $("presence").onchange = ({ target }) => link.send({ type: "presence", choice: target.value });
