@@ -7,10 +7,13 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 os.environ["RASA_TELEMETRY_ENABLED"] = "false"
 os.environ.setdefault("SQLALCHEMY_SILENCE_UBER_WARNING", "1")
 
+from bot.conversation.access import Role
+from bot.conversation.taxonomy import QUEUES
 from bot.errors import BadInput, ZhikeError
 from bot.logs import configure_logs
 from bot.settings import ROOT, Settings
@@ -163,7 +166,7 @@ def _add_user(options: argparse.Namespace, settings: Settings) -> None:
         raise BadInput("the two passwords differ")
     password_hash = hashed(password)
     database = Database(settings.database_url).open()
-    database.transaction(store.add_user, options.name, options.role, password_hash)
+    database.transaction(store.add_user, options.name, options.role, password_hash, queues=options.queue, capacity=options.capacity)
     database.close()
     print(f"{options.name} may sign in as {options.role}.")
 

@@ -14,7 +14,8 @@ import pytest
 from bot import terminal
 from bot.__main__ import main
 from bot.conversation.outcome import Interaction
-from bot.crm import queries
+from bot.conversation.taxonomy import QUEUES
+from bot.crm import desk_queries, queries, store
 from bot.crm.database import Database
 from bot.errors import BadInput
 from bot.passwords import fits
@@ -283,6 +284,28 @@ def test_users_are_added_once_with_a_password_that_is_long_enough(
     database.close()
 
 
+def test_a_user_serves_the_queues_that_are_named_or_all(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ZHIKE_DATABASE_URL", url := f"sqlite:///{tmp_path / 'zhike.db'}")
+
+    def add(*arguments: str) -> int:
+        monkeypatch.setattr(sys, "stdin", io.StringIO("long enough, this one\n"))
+        return main(["users", "add", *arguments])
+
+    assert add("小袁", "--role", "agent", "--queue", "billing", "--queue", "account", "--capacity", "8") == 0
+    assert add("小贺", "--role", "supervisor") == 0
+    assert add("小路", "--role", "agent", "--capacity", "0") == 1
+    assert "capacity" in capsys.readouterr().err
+    database = Database(url).open()
+    team = {each.name: each for each in database.transaction(desk_queries.team, store.now())}
+    database.close()
+    assert {name: (each.role, each.queues, each.capacity) for name, each in team.items()} == {
+        "小袁": ("agent", ("billing", "account"), 8),
+        "小贺": ("supervisor", tuple(QUEUES), 5),
+    }
+
+
 # what stops the start
 
 
@@ -312,7 +335,17 @@ def test_a_name_in_use_is_one_line(tmp_path: Path) -> None:
     assert "ZHIKE_WORKER_NAME" in done.error
 
 
-@pytest.mark.parametrize("arguments", [[], ["dance"], ["serve", "--role", "king"], ["users", "add", "x"], ["evaluate", "tickets"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["dance"],
+        ["serve", "--role", "king"],
+        ["users", "add", "x"],
+        ["users", "add", "x", "--role", "agent", "--queue", "rumours"],
+        ["evaluate", "tickets"],
+    ],
+)
 def test_what_is_not_a_command_is_refused_with_the_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(arguments)

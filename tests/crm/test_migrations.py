@@ -50,8 +50,9 @@ ROWS: dict[str, list[dict[str, Any]]] = {
     "interactions": [
         {
             "id": 1, "turn_id": 1, "message_id": 1, "conversation_id": WAITS, "customer_id": 1, "mode": "reply",
-            "intent": "complain_service", "intent_confidence": 0.9, "fallback": False, "queue": "complaint", "queue_confidence": 0.8, "queue_scores": "{}",
-            "queue_evidence": "[]", "sentiment": "negative", "sentiment_score": -0.8, "sentiment_evidence": "[]", "escalate": True,
+            "intent": "complain_service", "intent_confidence": 0.9, "fallback": False, "queue": "complaint", "queue_confidence": 0.8,
+            "queue_scores": "{}", "queue_evidence": "[]", "sentiment": "negative", "sentiment_score": -0.8,
+            "sentiment_evidence": "[]", "escalate": True,
             "reasons": "[]", "model_versions": "{}", "milliseconds": 5.0, "at": AT,
         }
     ],
