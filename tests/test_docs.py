@@ -17,7 +17,7 @@ from bot.conversation.escalation import Policy, most_urgent
 from bot.conversation.outcome import Reason
 from bot.conversation.taxonomy import INTENT_QUEUES, QUEUES
 from bot.settings import ROOT, Settings
-from bot.web import app, chat, frames
+from bot.web import app, chat, frames, numbers, tickets
 
 DOCS = sorted(path for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "models").glob("*.md")])
 IDS = [str(path.relative_to(ROOT)) for path in DOCS]
@@ -165,7 +165,7 @@ def test_error_codes() -> None:
 
 
 def test_routes() -> None:
-    source = Path(str(app.__file__)).read_text(encoding="utf-8")
+    source = "".join(Path(str(module.__file__)).read_text(encoding="utf-8") for module in (app, tickets, numbers))
     served = {f"{verb.upper()} {path}" for verb, path in re.findall(r'web\.(get|post)\("([^"]+)"', source)}
     served = {re.sub(r"\{(\w+):[^}]*\}+", r"{\1}", route) for route in served}
     documented = {route for route in first_cells("docs/protocol.md", "All routes") if "…" not in route}

@@ -238,13 +238,12 @@ def _clock(now: datetime, zone: tzinfo) -> Callable[[datetime], str]:
     return when
 
 
-_TICKET = r"/agent/tickets/{ticket:\d{1,18}}"
 ROUTES = [
     web.get("/agent/tickets", listing),
     web.get("/agent/tickets.csv", export),
-    web.get(_TICKET, ticket),
-    web.post(f"{_TICKET}/take", take),
-    web.post(f"{_TICKET}/change", change),
-    web.post(f"{_TICKET}/comment", comment),
-    web.post(f"{_TICKET}/reply", reply),
+    web.get("/agent/tickets/{ticket:[0-9]{1,18}}", ticket),
+    web.post("/agent/tickets/{ticket:[0-9]{1,18}}/take", take),
+    web.post("/agent/tickets/{ticket:[0-9]{1,18}}/change", change),
+    web.post("/agent/tickets/{ticket:[0-9]{1,18}}/comment", comment),
+    web.post("/agent/tickets/{ticket:[0-9]{1,18}}/reply", reply),
 ]

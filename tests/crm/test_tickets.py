@@ -285,7 +285,9 @@ def test_a_comment_is_in_the_history_and_not_in_the_conversation(database: Datab
     assert texts(database, one.conversation_id) == ["开发票"]
 
 
-@pytest.mark.parametrize(("text", "error"), [("", BadInput), (" \x00\n", BadInput), ("长" * 4001, TooLong)])
+@pytest.mark.parametrize(
+    ("text", "error"), [("", BadInput), (" \x00\n", BadInput), ("长" * 4001, TooLong)], ids=["none", "blank", "endless"]
+)
 @pytest.mark.parametrize("function", [tickets.comment, tickets.reply_to_customer])
 def test_empty_and_endless_texts_are_refused(database: Database, function: Any, text: str, error: type[Exception]) -> None:
     one, user_id = ticket(database), person(database)
