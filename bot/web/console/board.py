@@ -47,8 +47,8 @@ class Console(Protocol):
     def lose(self) -> None:
         """The open conversation is not for this agent's eyes any more."""
 
-    def facts_changed(self) -> None:
-        """The customer's side of the open conversation may have changed."""
+    def beside_changed(self) -> None:
+        """What stands beside the open conversation may have changed."""
 
     def stands(self, standing: Standing | None) -> None:
         """Who this is now; None: nobody who is signed in."""
@@ -166,7 +166,7 @@ class Board:
             return
         if view.may_see(look):
             console.send(*view.talk_frames(look))
-            console.facts_changed()
+            console.beside_changed()
         else:
             console.lose()
 

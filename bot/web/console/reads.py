@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from bot.conversation.access import Viewer
+from bot.conversation.messages import PERSON_WORDS
 from bot.crm import desk_queries, queries, store
 from bot.crm.records import CannedReply, ConversationRow, Counts, CustomerSide, Line, Member, Session
 from bot.errors import BadInput, NotFound
@@ -16,6 +17,7 @@ EVERYBODY = Viewer(0, "admin", frozenset())
 """Sees everything: for what is read once and then shown to those who may see it."""
 NOBODY = Viewer(0, "agent", frozenset())
 """A console that has not greeted."""
+QUESTION_LINES, QUESTION_MESSAGES = 20, 3
 
 
 class SignedOut(Exception):
@@ -47,6 +49,15 @@ class Talk:
     lines: Sequence[Line]
     before: int | None
     side: CustomerSide
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What stands beside a conversation; `question` is what waits for the viewer's answer, if anything does."""
+
+    row: ConversationRow
+    side: CustomerSide
+    question: str
 
 
 def standing(c: Connection, token: str, at: datetime) -> Standing:
@@ -85,16 +96,36 @@ def row(c: Connection, viewer: Viewer, conversation_id: str, at: datetime) -> Co
     return found
 
 
-def row_and_side(c: Connection, viewer: Viewer, conversation_id: str, at: datetime) -> tuple[ConversationRow, CustomerSide]:
-    """A conversation with what there is to know about its customer.
+def beside(c: Connection, viewer: Viewer, conversation_id: str, at: datetime) -> Beside:
+    """What stands beside a conversation.
 
     Raises:
         NotFound: there is none for this viewer.
     """
+    found, side = _row_and_side(c, viewer, conversation_id, at)
+    mine = found.state == "agent" and found.agent_id == viewer.user_id
+    return Beside(found, side, _question(c, viewer, found) if mine else "")
+
+
+def _row_and_side(c: Connection, viewer: Viewer, conversation_id: str, at: datetime) -> tuple[ConversationRow, CustomerSide]:
     found = row(c, viewer, conversation_id, at)
     side = desk_queries.customer_side(c, viewer, conversation_id)
     assert side is not None, "it was seen in the same transaction"
     return found, side
+
+
+def _question(c: Connection, viewer: Viewer, one: ConversationRow) -> str:
+    """What the customer asked that nobody has answered yet."""
+    asked: list[str] = []
+    for line in reversed(desk_queries.lines(c, viewer, one.id, max(0, one.last_seq - QUESTION_LINES), QUESTION_LINES)):
+        said = line.message
+        if said is None:
+            continue
+        if said.sender == "agent" or len(asked) == QUESTION_MESSAGES:
+            break
+        if said.sender == "customer" and said.text not in PERSON_WORDS.values():
+            asked.append(said.text)
+    return "\n".join(reversed(asked))
 
 
 def rows(c: Connection, viewer: Viewer, choice: Choice, at: datetime, more: str | None = None) -> Rows:
@@ -124,7 +155,7 @@ def talk(c: Connection, viewer: Viewer, conversation_id: str, at: datetime) -> T
     Raises:
         NotFound: there is none for this viewer.
     """
-    found, side = row_and_side(c, viewer, conversation_id, at)
+    found, side = _row_and_side(c, viewer, conversation_id, at)
     after = max(0, found.last_seq - LINES)
     return Talk(found, desk_queries.lines(c, viewer, conversation_id, after, LINES), after + 1 if after else None, side)
 

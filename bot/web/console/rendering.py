@@ -86,6 +86,10 @@ class Fragments:
         """Prepared answers to choose from."""
         return str(self._parts.canned(found))
 
+    def suggestions(self, texts: Sequence[str]) -> str:
+        """Replies that may suit."""
+        return str(self._parts.suggestions(texts))
+
     def _local(self, at: datetime) -> datetime:
         return at.astimezone(self._zone)
 

@@ -39,7 +39,7 @@ P = ParamSpec("P")
 LARGEST_FRAME = 256 * 1024
 HEARTBEAT_SECONDS = 20.0
 GREETING_SECONDS = 10.0
-FACTS_SECONDS = 0.7
+BESIDE_SECONDS = 0.5
 MOST_WAITING = 2000
 """Frames that wait for a console which does not take them; with more, it is cut off and comes back."""
 SIGNED_OUT, OUT_OF_DATE = 4401, 4403
@@ -102,7 +102,7 @@ class AgentSocket:
         self._fragments, self._limiter = app[FRAGMENTS], app[CONSOLES]
         self._socket = socket
         self._waiting: asyncio.Queue[str] = asyncio.Queue(MOST_WAITING)
-        self._facts: asyncio.TimerHandle | None = None
+        self._beside: asyncio.TimerHandle | None = None
         self._background: set[asyncio.Task[None]] = set()
         self._greeted = False
         self._standing: Standing | None = None
@@ -124,8 +124,8 @@ class AgentSocket:
         finally:
             greeting.cancel()
             self._board.remove(self)
-            if self._facts:
-                self._facts.cancel()
+            if self._beside:
+                self._beside.cancel()
             for task in (sending, *self._background):
                 task.cancel()
             await asyncio.gather(sending, *self._background, return_exceptions=True)
@@ -146,10 +146,10 @@ class AgentSocket:
         self.send(made("closed", conversation=self.view.conversation_id, message="这个对话已经转到你看不到的地方"))
         self.view.opened("")
 
-    def facts_changed(self) -> None:
-        """The customer's side may have changed; it is looked at after a moment, once for all that happens until then."""
-        if self._facts is None:
-            self._facts = asyncio.get_running_loop().call_later(FACTS_SECONDS, lambda: self._later(self._show_facts()))
+    def beside_changed(self) -> None:
+        """What stands beside the conversation may have changed; it is looked at after a moment, once for all that happens until then."""
+        if self._beside is None:
+            self._beside = asyncio.get_running_loop().call_later(BESIDE_SECONDS, lambda: self._later(self._show_beside()))
 
     def stands(self, standing: Standing | None) -> None:
         """Who this is now; None: nobody who is signed in."""
@@ -364,24 +364,28 @@ class AgentSocket:
             self.send(made("closed", conversation=conversation_id, message=str(error)))
             return
         view.opened(conversation_id, talk.lines)
-        parts = {
-            "head": self._fragments.head(talk.row, view.viewer),
-            "earlier": self._fragments.earlier(talk.before),
-            "log": self._fragments.lines(talk.lines),
-            "facts": self._fragments.facts(talk.row, talk.side),
-        }
-        self.send(*(made("swap", target=target, html=html, conversation=conversation_id) for target, html in parts.items()))
+        self.send(
+            *view.part_frames(
+                head=self._fragments.head(talk.row, view.viewer),
+                earlier=self._fragments.earlier(talk.before),
+                log=self._fragments.lines(talk.lines),
+                facts=self._fragments.facts(talk.row, talk.side),
+            )
+        )
         self._board.changed(conversation_id)  # in case it changed between the look and now
 
-    async def _show_facts(self) -> None:
-        self._facts = None
+    async def _show_beside(self) -> None:
+        """The customer's side and, to the owner, replies that may suit."""
+        self._beside = None
         view, conversation_id = self.view, self.view.conversation_id
         if not conversation_id:
             return
         with contextlib.suppress(ZhikeError):  # lost meanwhile, or looked at again with the next change
-            row, side = await self._database.read(reads.row_and_side, view.viewer, conversation_id, now())
+            found = await self._database.read(reads.beside, view.viewer, conversation_id, now())
+            suited = await self._service.suggestions.suggest(found.question, found.row.queue) if found.question else []
             if view.conversation_id == conversation_id:
-                self.send(*view.facts_frames(self._fragments.facts(row, side)))
+                facts = self._fragments.facts(found.row, found.side)
+                self.send(*view.part_frames(facts=facts, suggestions=self._fragments.suggestions([each.text for each in suited])))
 
     async def _send_all(self) -> None:
         while True:

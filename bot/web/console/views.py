@@ -86,8 +86,7 @@ class View:
         self.conversation_id = ""
         self._rows: set[str] = set()
         self._lines: dict[str, Line] = {}
-        self._head = ""
-        self._facts = ""
+        self._parts: dict[str, str] = {}
         self._counts: Counts | None = None
 
     def listed(self, rows: Collection[ConversationRow], *, anew: bool) -> None:
@@ -97,10 +96,10 @@ class View:
         self._rows |= {row.id for row in rows}
 
     def opened(self, conversation_id: str, lines: Sequence[Line] = ()) -> None:
-        """This conversation was sent; an empty text stands for none."""
+        """This conversation was sent with these lines; an empty text stands for none."""
         self.conversation_id = conversation_id
         self._lines = {line.key: line for line in lines}
-        self._head = self._facts = ""
+        self._parts = {}
 
     def may_see(self, look: Look) -> bool:
         """Whether the conversation is for this console's eyes."""
@@ -126,11 +125,7 @@ class View:
                 self._lines[line.key] = line
                 frames.append(look.line_frame(line, after))
             after = line.key
-        head = look.fragments.head(look.row, self.viewer)
-        if head != self._head:
-            self._head = head
-            frames.append(frame("swap", target="head", html=head, conversation=look.row.id))
-        return frames
+        return frames + self.part_frames(head=look.fragments.head(look.row, self.viewer))
 
     def counts_frames(self, counts: Counts | None) -> list[str]:
         """What brings the counts up to date; nothing when they are not this viewer's or still the same."""
@@ -139,12 +134,11 @@ class View:
         self._counts = counts
         return [frame("counts", queued=counts.queued, mine=counts.mine, unread=counts.unread, risk=counts.at_risk)]
 
-    def facts_frames(self, facts: str) -> list[str]:
-        """What brings the customer's side up to date."""
-        if facts == self._facts:
-            return []
-        self._facts = facts
-        return [frame("swap", target="facts", html=facts, conversation=self.conversation_id)]
+    def part_frames(self, **parts: str) -> list[str]:
+        """What brings other parts of the open conversation up to date, by the elements that hold them."""
+        changed = {target: html for target, html in parts.items() if self._parts.get(target) != html}
+        self._parts |= changed
+        return [frame("swap", target=target, html=html, conversation=self.conversation_id) for target, html in changed.items()]
 
 
 def line_frame(fragments: Fragments, conversation_id: str, line: Line, after: str | None) -> str:

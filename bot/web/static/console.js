@@ -133,6 +133,7 @@ const after = {
   },
   head: showState,
   log: arrange,
+  people: () => $("people").querySelector("input")?.focus(),
 };
 
 function change(frame) {
