@@ -71,7 +71,9 @@ def _parser() -> argparse.ArgumentParser:
     users = commands.add_parser("users", help="who may sign in").add_subparsers(required=True, metavar="ACTION")
     add = users.add_parser("add", help="add a user; asks for a password, or reads it from stdin")
     add.add_argument("name")
-    add.add_argument("--role", choices=("admin", "supervisor", "agent"), required=True)
+    add.add_argument("--role", choices=get_args(Role), required=True)
+    add.add_argument("--queue", choices=tuple(QUEUES), action="append", help="a queue that the user serves; again for more; none: all")
+    add.add_argument("--capacity", type=int, default=5, metavar="N", help="conversations at a time (5)")
     add.set_defaults(run=_add_user)
 
     demo = commands.add_parser("demo", help="fill the record with sample customers, products, orders and conversations")
