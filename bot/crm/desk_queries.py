@@ -61,14 +61,23 @@ def viewer(c: Connection, user_id: int) -> Viewer | None:
 
 def visible(viewer: Viewer) -> ColumnElement[bool]:
     """The conversations that a viewer may see, as a condition; the same as `access.may_see`."""
+    return _may_see(viewer, tables.conversations.c.queue, tables.conversations.c.agent_id)
+
+
+def visible_tickets(viewer: Viewer) -> ColumnElement[bool]:
+    """The tickets that a viewer may see, by their own queue and owner."""
+    return _may_see(viewer, tables.tickets.c.queue, tables.tickets.c.owner_id)
+
+
+def _may_see(viewer: Viewer, queue: ColumnElement[Any], owner_id: ColumnElement[Any]) -> ColumnElement[bool]:
     if viewer.supervises:
         return true()
-    table, settings = tables.conversations, tables.queue_settings
+    settings = tables.queue_settings
     return or_(
-        table.c.queue.is_(None),
-        table.c.queue.in_(viewer.queues),
-        table.c.agent_id == viewer.user_id,
-        table.c.queue.not_in(select(settings.c.queue).where(settings.c.restricted)),
+        queue.is_(None),
+        queue.in_(viewer.queues),
+        owner_id == viewer.user_id,
+        queue.not_in(select(settings.c.queue).where(settings.c.restricted)),
     )
 
 
@@ -341,13 +350,12 @@ def _earlier(c: Connection, viewer: Viewer, customer_id: int, but: str) -> tuple
 
 
 def _tickets(c: Connection, viewer: Viewer, customer_id: int) -> tuple[TicketView, ...]:
-    ticket, table, user = tables.tickets, tables.conversations, tables.users
+    ticket, user = tables.tickets, tables.users
     names = [name for name in TicketView.__slots__ if name != "owner"]
     rows = c.execute(
         select(*(ticket.c[name] for name in names), user.c.name.label("owner"))
-        .join(table, table.c.id == ticket.c.conversation_id)
         .outerjoin(user, user.c.id == ticket.c.owner_id)
-        .where(ticket.c.customer_id == customer_id, visible(viewer))
+        .where(ticket.c.customer_id == customer_id, visible_tickets(viewer))
         .order_by(ticket.c.id.desc())
     )
     return tuple(TicketView(**row._mapping) for row in rows)

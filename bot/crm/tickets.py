@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, get_args
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select, update
 
 from bot.conversation.access import Viewer, may_see
 from bot.conversation.messages import LONGEST, clean
@@ -15,6 +15,7 @@ from bot.conversation.outcome import Priority, State
 from bot.conversation.priority import ticket_promise
 from bot.conversation.taxonomy import QUEUES
 from bot.crm import ownership, queries, tables
+from bot.crm.desk_queries import visible_tickets
 from bot.crm.parts import CHANGED, LOCKED_CONVERSATION, actor, append, is_restricted, now, ticket_happened
 from bot.crm.records import MessageView, TicketStatus
 from bot.errors import BadInput, Conflict, NotFound
@@ -110,7 +111,7 @@ def page(c: Connection, user_id: int, ticket_id: int, *, messages: int = 8) -> T
     """A ticket with what happened to it, and the last `messages` of its conversation; None when it is not for the user's eyes."""
     event, user, customer = tables.ticket_events, tables.users, tables.customers
     viewer = actor(c, user_id).viewer
-    row = c.execute(_tickets().where(tables.tickets.c.id == ticket_id, _visible(viewer))).one_or_none()
+    row = c.execute(_tickets().where(tables.tickets.c.id == ticket_id, visible_tickets(viewer))).one_or_none()
     if row is None:
         return None
     events = c.execute(
@@ -151,21 +152,9 @@ def _ticket(row: Row[Any]) -> Ticket:
     return Ticket(**{name: value for name, value in row._mapping.items() if name != "turn_id"})
 
 
-def _visible(viewer: Viewer) -> ColumnElement[bool]:
-    """The same as `access.may_see` for the ticket's queue and owner."""
-    if viewer.supervises:
-        return true()
-    table, settings = tables.tickets, tables.queue_settings
-    return or_(
-        table.c.queue.in_(viewer.queues),
-        table.c.owner_id == viewer.user_id,
-        table.c.queue.not_in(select(settings.c.queue).where(settings.c.restricted)),
-    )
-
-
 def _wanted(viewer: Viewer, wanted: TicketFilter, at: datetime) -> ColumnElement[bool]:
     table = tables.tickets
-    conditions = [_visible(viewer)]
+    conditions = [visible_tickets(viewer)]
     if wanted.queue:
         conditions.append(table.c.queue == wanted.queue)
     if wanted.statuses:
@@ -267,7 +256,7 @@ def _locked(c: Connection, ticket_id: int, user_id: int) -> tuple[Row[Any], Row[
     table = tables.tickets
     conversation_id = c.execute(select(table.c.conversation_id).where(table.c.id == ticket_id)).scalar()
     talk = c.execute(LOCKED_CONVERSATION, {"id": conversation_id}).one_or_none()
-    visible = _visible(actor(c, user_id).viewer)
+    visible = visible_tickets(actor(c, user_id).viewer)
     row = c.execute(select(table).where(table.c.id == ticket_id, visible).with_for_update()).one_or_none()
     if row is None or talk is None:
         raise NotFound("没有这张工单")

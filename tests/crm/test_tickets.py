@@ -9,7 +9,7 @@ from sqlalchemy import insert
 
 from bot.conversation.outcome import NewTicket, Priority
 from bot.conversation.priority import ticket_promise
-from bot.crm import ownership, staff, store, tables, tickets
+from bot.crm import desk_queries, ownership, staff, store, tables, tickets
 from bot.crm.database import Database
 from bot.crm.tickets import NOBODY, Ticket, TicketFilter
 from bot.errors import BadInput, Conflict, Forbidden, NotFound, TooLong
@@ -82,6 +82,17 @@ def test_tickets_of_a_restricted_queue_are_for_its_agents_their_owner_and_superv
     change(database, tables.tickets, tables.tickets.c.id == one.id, owner_id=other)
     assert found(database, other) == [one.id]
     assert database.transaction(tickets.page, other, one.id) is not None
+
+
+def test_beside_a_conversation_stand_only_the_tickets_that_are_for_the_viewer(database: Database) -> None:
+    one = ticket(database, "complaint")
+    restrict(database, "complaint")
+    for queues, seen in ((["complaint"], [one.id]), (["billing"], [])):
+        viewer = database.transaction(desk_queries.viewer, person(database, queues[0], queues=queues))
+        assert viewer is not None
+        side = database.transaction(desk_queries.customer_side, viewer, one.conversation_id)
+        assert side is not None
+        assert [beside.id for beside in side.tickets] == seen
 
 
 WRITES: dict[str, Callable[[Database, Ticket, int], Any]] = {
