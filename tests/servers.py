@@ -37,7 +37,7 @@ class Server:
         self.port = port or free_port()
         self.role = role
         self.environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("ZHIKE_")},
+            **{name: value for name, value in os.environ.items() if not name.startswith("ZHIKE_") or name == "ZHIKE_MODELS"},
             "ZHIKE_DATABASE_URL": f"sqlite:///{folder / 'zhike.db'}",
             "ZHIKE_VAR": str(folder),
             **environment,

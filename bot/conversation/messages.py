@@ -10,6 +10,10 @@ ASK_FOR_A_PERSON = "/request_human"
 PERSON_WORDS = {"zh": "转人工", "en": "Talk to a person"}
 """What a button says that asks for a person, by language."""
 
+ATTACHED = {"zh": "［附件］", "en": "[Attachment]"}
+"""The text of a message that is nothing but files, by language."""
+ATTACHES = "/inform"
+"""The payload of such a message: there are no words to understand."""
 LEAVE_A_MESSAGE = '/inform{"leave_message": "yes"}'
 """The payload that leaves a message instead of waiting for a person."""
 LEAVE_WORDS = {"zh": "留言", "en": "Leave a message"}

@@ -80,7 +80,14 @@ def conversation(c: Connection, conversation_id: str) -> ConversationView | None
         row.queue if row.state in {"queued", "agent"} else None,
         position(c, row.id) if row.state == "queued" else None,
         tuple(reasons),
+        row.agent_read_seq,
     )
+
+
+def conversation_of(c: Connection, token_hash: str, channel: str) -> str | None:
+    """The id of the conversation of a channel that a token opens."""
+    table = tables.conversations
+    return c.execute(select(table.c.id).where(table.c.token_hash == token_hash, table.c.channel == channel)).scalar()
 
 
 def position(c: Connection, conversation_id: str) -> int | None:

@@ -95,7 +95,8 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class ConversationView:
-    """Where a conversation stands. `position` is 1 for the next in its queue, None when not queued."""
+    """Where a conversation stands. `position` is 1 for the next in its queue, None when not queued; `agent_read_seq` is the last message
+    that a person has seen."""
 
     id: str
     customer_id: int
@@ -105,6 +106,7 @@ class ConversationView:
     queue: str | None
     position: int | None
     reasons: tuple[dict[str, Any], ...] = ()
+    agent_read_seq: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +156,15 @@ class Finished:
     messages: tuple[MessageView, ...] = ()
     next: PendingTurn | None = None
     discarded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What was committed just now in a conversation: its new messages, without a gap, and who owns it since."""
+
+    conversation_id: str
+    state: State
+    messages: tuple[MessageView, ...]
 
 
 @dataclass(frozen=True, slots=True)

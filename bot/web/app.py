@@ -11,14 +11,14 @@ from aiohttp import web
 from bot.errors import ZhikeError
 from bot.service import Service
 from bot.settings import Rate
-from bot.web import auth, chat, numbers, pages, rest, tickets
+from bot.web import auth, chat, chat_files, numbers, pages, rest, tickets
 from bot.web.console import pages as console_pages
 from bot.web.console import socket as console_socket
 from bot.web.console import staff_pages
 from bot.web.console.board import Board
 from bot.web.console.rendering import Fragments
 from bot.web.hub import Hub
-from bot.web.keys import ADDRESSES, BOARD, CONSOLES, FRAGMENTS, HUB, SERVICE, SIGN_INS, VISITORS, VISITS
+from bot.web.keys import ADDRESSES, BOARD, CONSOLES, FRAGMENTS, HUB, SERVICE, SIGN_INS, UPLOADERS, UPLOADS, VISITORS, VISITS
 from bot.web.limits import Limiter
 from bot.web.security import Handler, headers
 
@@ -39,6 +39,8 @@ def make_app(service: Service) -> web.Application:
     app[VISITORS] = Limiter(settings.visitor_rate)
     app[ADDRESSES] = Limiter(settings.address_rate)
     app[VISITS] = Limiter(settings.visit_rate)
+    app[UPLOADS] = Limiter(chat_files.UPLOAD_RATE)
+    app[UPLOADERS] = Limiter(chat_files.UPLOADER_RATE)
     app[SIGN_INS] = Limiter(SIGN_IN_RATE)
     app[CONSOLES] = Limiter(CONSOLE_RATE)
     environment = aiohttp_jinja2.setup(
@@ -59,6 +61,8 @@ def make_app(service: Service) -> web.Application:
             web.get("/health", pages.health),
             web.get("/widget/frame", pages.frame),
             web.get("/chat/ws", chat.chat),
+            web.post("/chat/files", chat_files.upload),
+            web.get("/chat/files/{file:[0-9a-f]{32}}", chat_files.download),
             web.post("/webhooks/rest/webhook", rest.webhook),
             web.get("/login", auth.sign_in_page),
             web.post("/login", auth.sign_in),

@@ -3,18 +3,19 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import Awaitable, Callable
+import math
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, ClassVar, Literal
 
 import jwt
 import structlog
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from bot.conversation.messages import ASK_FOR_A_PERSON, PERSON_WORDS
+from bot.conversation.messages import ASK_FOR_A_PERSON, ATTACHED, ATTACHES, LONGEST, PERSON_WORDS
 from bot.crm import queries, store
 from bot.crm.records import Visit
 from bot.errors import BadInput, Forbidden, ZhikeError, in_short
-from bot.web.frames import Frame, error_frame, message_frame, state_frame
+from bot.web.frames import Frame, error_frame, message_frame, read_frame, state_frame
 from bot.web.keys import ADDRESSES, HUB, SERVICE, VISITORS, VISITS
 from bot.web.security import address_of, check_origin
 
@@ -25,6 +26,10 @@ LARGEST_FRAME = 2 * 1024 * 1024
 """Bytes; larger frames end the connection (code 1009) instead of being answered with `too_long`."""
 HEARTBEAT_SECONDS = 25.0
 TYPING_AFTER_SECONDS = 0.3
+TYPING_EVERY_SECONDS = 0.5
+"""How often agents are told that a customer types."""
+MOST_FILES = 5
+"""Files of one message."""
 PAGE = 200
 """Messages read at once from the log."""
 
@@ -52,6 +57,9 @@ class Chat:
         self._shows_typing = False
         self._typing: asyncio.TimerHandle | None = None
         self._told: dict[str, Any] | None = None
+        self._told_read = 0
+        self._types, self._typed_at = False, -math.inf
+        self._language = "zh"
         self.conversation_id = ""
         self.cursor = 0
         self.state = "bot"
@@ -70,6 +78,8 @@ class Chat:
         finally:
             if self.conversation_id:
                 self._hub.remove(self)
+            if self._types:
+                self._hub.customer_types(self.conversation_id, False)
             if delivering:
                 delivering.cancel()
                 await asyncio.gather(delivering, return_exceptions=True)
@@ -120,6 +130,7 @@ class Chat:
         cursor = frame.whole("cursor", 0, 2**31 - 1, default=0)
         locale, page = frame.optional("locale", longest=20) or "zh-CN", frame.optional("page", longest=500)
         self._greeted = True
+        self._language = "en" if locale.lower().startswith("en") else "zh"
         if not consent:
             await self._send({"type": "welcome", "token": None, "conversation": None, "state": "bot", "cursor": 0, "messages": []})
             return
@@ -172,8 +183,9 @@ class Chat:
             return None, Forbidden(f"the identity was not accepted ({type(error).__name__}); you chat as a visitor")
 
     async def _message(self, frame: Frame) -> None:
-        message_id, text = frame.id(), frame.text("text")
-        await self._accept(message_id, text, None)
+        message_id, files = frame.id(), frame.files("attachments", most=MOST_FILES)
+        text = frame.optional("text", longest=LONGEST) if files else frame.text("text")
+        await self._accept(message_id, text or ATTACHED[self._language], None if text else ATTACHES, files)
 
     async def _choice(self, frame: Frame) -> None:
         message_id, payload = frame.id(), frame.text("payload", longest=200)
@@ -184,13 +196,11 @@ class Chat:
         await self._accept(message_id, offered[payload], payload)
 
     async def _human(self, frame: Frame) -> None:
-        conversation = await self._service.database.read(queries.conversation, self.conversation_id)
-        english = conversation is not None and conversation.locale.lower().startswith("en")
-        await self._accept(frame.id(), PERSON_WORDS["en" if english else "zh"], ASK_FOR_A_PERSON)
+        await self._accept(frame.id(), PERSON_WORDS[self._language], ASK_FOR_A_PERSON)
 
-    async def _accept(self, message_id: str, text: str, payload: str | None) -> None:
+    async def _accept(self, message_id: str, text: str, payload: str | None, files: Sequence[str] = ()) -> None:
         self._app[VISITORS].spend(self.conversation_id)
-        accepted = await self._service.accept(self.conversation_id, message_id, text, payload=payload)
+        accepted = await self._service.accept(self.conversation_id, message_id, text, payload=payload, attachments=files)
         await self._send({"type": "ack", "id": message_id, "seq": accepted.seq})
 
     async def _leave_queue(self, frame: Frame) -> None:
@@ -206,10 +216,16 @@ class Chat:
         self._hub.queue_changed()
 
     async def _typing_frame(self, frame: Frame) -> None:
-        self._hub.customer_types(self.conversation_id, frame.flag("on"))
+        on, at = frame.flag("on"), asyncio.get_running_loop().time()
+        if (at < self._typed_at + TYPING_EVERY_SECONDS) if on else not self._types:
+            return
+        self._types, self._typed_at = on, at if on else self._typed_at
+        self._hub.customer_types(self.conversation_id, on)
 
     async def _read(self, frame: Frame) -> None:
         await self._service.database.run(store.mark_read, self.conversation_id, frame.whole("seq", 1, 2**31 - 1))
+        if self.state == "agent":
+            self._service.changed(self.conversation_id)
 
     async def _feedback(self, frame: Frame) -> None:
         value: Literal["up", "down"] = "up" if frame.one_of("value", "up", "down") == "up" else "down"
@@ -267,6 +283,9 @@ class Chat:
             await self._send(told)
             if was_queued != (self.state == "queued"):
                 self._hub.queue_changed()
+        if conversation.agent_read_seq > self._told_read:
+            self._told_read = conversation.agent_read_seq
+            await self._send(read_frame(self._told_read))
 
     def _show_typing(self) -> None:
         self._shows_typing = True

@@ -11,6 +11,7 @@ from bot.errors import BadInput, TooLong, ZhikeError
 LONGEST_FRAME = 64 * 1024
 """Characters of a frame that is looked into; 4,000 escaped characters fit well."""
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_FILE = re.compile(r"[0-9a-f]{32}")
 
 
 class Frame:
@@ -60,6 +61,13 @@ class Frame:
             raise BadInput(f'"{name}" is a whole number from {lowest} to {highest}')
         return value
 
+    def files(self, name: str, *, most: int) -> list[str]:
+        """Ids of files; none when the field is missing."""
+        value = self._fields.get(name, [])
+        if not isinstance(value, list) or len(value) > most or not all(isinstance(one, str) and _FILE.fullmatch(one) for one in value):
+            raise BadInput(f'"{name}" is a list of at most {most} ids of files')
+        return value
+
     def flag(self, name: str) -> bool:
         """True or false."""
         value = self._fields.get(name)
@@ -94,7 +102,11 @@ def message_frame(message: MessageView) -> dict[str, Any]:
         "buttons": list(message.buttons),
         "at": message.at.isoformat(timespec="milliseconds"),
     }
-    return frame | {"id": message.client_id} if message.client_id else frame
+    if message.client_id and message.sender == "customer":
+        frame["id"] = message.client_id
+    if message.attachments:
+        frame["attachments"] = list(message.attachments)
+    return frame
 
 
 def state_frame(conversation: ConversationView) -> dict[str, Any]:
@@ -103,6 +115,11 @@ def state_frame(conversation: ConversationView) -> dict[str, Any]:
     if conversation.reasons:
         frame["reason"] = "；".join(str(reason["zh"]) for reason in conversation.reasons)
     return frame
+
+
+def read_frame(seq: int) -> dict[str, Any]:
+    """A person has seen the customer's messages up to `seq`."""
+    return {"type": "read", "from": "agent", "seq": seq}
 
 
 def error_frame(error: ZhikeError, frame_id: str | None) -> dict[str, Any]:
