@@ -12,13 +12,13 @@ import structlog
 from bot.conversation.outcome import State
 from bot.crm import desk_queries, staff
 from bot.crm.parts import now
-from bot.crm.records import ConversationRow
+from bot.crm.records import Change, ConversationRow, Line
 from bot.errors import in_short
 from bot.service import Service
 from bot.web.console import reads
 from bot.web.console.reads import Standing
 from bot.web.console.rendering import Fragments, frame
-from bot.web.console.views import Look, View
+from bot.web.console.views import Look, View, line_frame
 from bot.web.console.words import customer_name, last_words
 from bot.web.hub import Hub
 
@@ -76,6 +76,7 @@ class Board:
         self._fragments = fragments
         self._consoles: set[Console] = set()
         self._changed: set[str] = set()
+        self._looked_at: set[str] = set()
         self._news = asyncio.Event()
         self._uncounted: set[Console] = set()
         self._known: OrderedDict[str, _Known] = OrderedDict()
@@ -121,11 +122,25 @@ class Board:
         """What the console's viewer may see has changed."""
         self._uncounted.add(console)
 
-    def changed(self, conversation_id: str) -> None:
-        """There is something new in a conversation."""
-        if self._consoles:
-            self._changed.add(conversation_id)
-            self._news.set()
+    def changed(self, conversation_id: str, change: Change | None = None) -> None:
+        """There is something new in a conversation. Messages that are given are shown at once, all else once it was read."""
+        if not self._consoles:
+            return
+        # While it is not known what else has changed, nobody is shown anything who may have lost the conversation by it.
+        if change is not None and conversation_id not in self._changed | self._looked_at:
+            self._show_messages(change)
+        self._changed.add(conversation_id)
+        self._news.set()
+
+    def _show_messages(self, change: Change) -> None:
+        lines = [Line(key=f"m{message.seq}", type="message", at=message.at, message=message) for message in change.messages]
+        frames: dict[str, str] = {}
+        for console in self._consoles:
+            if console.view.conversation_id == change.conversation_id:
+                for line in console.view.following(lines):
+                    if line.key not in frames:
+                        frames[line.key] = line_frame(self._fragments, change.conversation_id, line, None)
+                    console.send(frames[line.key])
 
     def _customer_types(self, conversation_id: str, on: bool) -> None:
         for console in self._consoles:
@@ -138,15 +153,17 @@ class Board:
         while True:
             await self._news.wait()
             self._news.clear()
-            changed, self._changed = self._changed, set()
+            self._looked_at, self._changed = self._changed, set()
+            changed = list(self._looked_at)
             try:
                 for start in range(0, len(changed), AT_ONCE):
-                    await self._tell_of(list(changed)[start : start + AT_ONCE])
+                    await self._tell_of(changed[start : start + AT_ONCE])
             except Exception as error:
                 log.error("cannot tell consoles what changed", error=in_short(error))
                 await asyncio.sleep(COUNT_SECONDS)
-                self._changed |= changed
+                self._changed |= self._looked_at
                 self._news.set()
+            self._looked_at = set()
 
     async def _tell_of(self, conversation_ids: Collection[str]) -> None:
         at = now()

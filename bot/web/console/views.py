@@ -134,6 +134,18 @@ class View:
         self._counts = counts
         return [frame("counts", queued=counts.queued, mine=counts.mine, unread=counts.unread, risk=counts.at_risk)]
 
+    def following(self, lines: Sequence[Line]) -> list[Line]:
+        """Those new messages that come right behind the last one that was sent; from now on they count as sent."""
+        found = []
+        for line in lines:
+            if line.message is not None and line.message.seq == self._last_seq() + 1:
+                self._lines[line.key] = line
+                found.append(line)
+        return found
+
+    def _last_seq(self) -> int:
+        return max((line.message.seq for line in self._lines.values() if line.message), default=0)
+
     def part_frames(self, **parts: str) -> list[str]:
         """What brings other parts of the open conversation up to date, by the elements that hold them."""
         changed = {target: html for target, html in parts.items() if self._parts.get(target) != html}
