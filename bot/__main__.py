@@ -181,7 +181,7 @@ def _demo(options: argparse.Namespace, settings: Settings) -> None:
     made = database.transaction(fill, seed=options.seed)
     orders = database.transaction(samples)
     database.close()
-    print(", ".join(f"{count} {name}" for name, count in made.items()))
+    print(", ".join(f"{count} {name.replace('_', ' ')}" for name, count in made.items()))
     if orders:
         print("Orders to ask about: number, status, last four digits of the phone number")
     for order in orders:

@@ -44,7 +44,7 @@ ASSIGNED_AT_ONCE = 50
 KEEPER_LOCK = 7212002
 
 _NORMAL = URGENCIES.index("normal")
-_TOLD = {
+TOLD = {
     "claimed": ("人工客服 {agent} 为您服务。", "A colleague, {agent}, is with you now."),
     "taken_over": ("人工客服 {agent} 为您服务。", "A colleague, {agent}, is with you now."),
     "assigned": ("人工客服 {agent} 为您服务。", "A colleague, {agent}, is with you now."),
@@ -477,6 +477,6 @@ def _let_go(c: Connection, row: Row[Any], to: State, kind: EventKind, at: dateti
 
 
 def _say(c: Connection, row: Row[Any], kind: EventKind, at: datetime, **words: str) -> MessageView:
-    zh, en = _TOLD[kind]
+    zh, en = TOLD[kind]
     text = (en if row.locale.lower().startswith("en") else zh).format(**words)
     return append(c, row.id, row.last_seq + 1, "system", text, at=at).message

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from actions.reading import order_number_in, phone_in
 from bot.conversation.taxonomy import INTENT_QUEUES, QUEUES
-from bot.crm import queries, store, tables
+from bot.crm import desk_queries, queries, store, tables
 from bot.crm.database import Database
 from bot.crm.demo import fill, samples
 from bot.crm.records import OrderView
@@ -67,7 +67,7 @@ def test_the_same_seed_makes_the_same_shop(database: Database) -> None:
 
 def test_another_seed_adds_another_shop_s_worth(filled: Database) -> None:
     made = filled.transaction(fill, seed=2, now=NOW)
-    assert (made["products"], made["orders"]) == (0, 180)
+    assert (made["products"], made["canned_replies"], made["orders"]) == (0, 0, 180)
     assert count(filled, tables.orders) == 360
 
 
@@ -160,8 +160,40 @@ def test_some_conversations_are_closed_and_rated(filled: Database) -> None:
     rated = {row.conversation_id for row in rows(filled, tables.ratings)}
     assert rated
     assert rated <= closed
-    ended = [row for row in rows(filled, tables.hand_offs) if row.ended_at]
+    ended = [row for row in rows(filled, tables.hand_offs) if row.ended_at and row.outcome != "returned"]
     assert {row.conversation_id for row in ended} == closed & {row.conversation_id for row in rows(filled, tables.hand_offs)}
+
+
+def test_some_conversations_were_resolved_by_people_whom_nobody_can_sign_in_as(filled: Database) -> None:
+    served = [row for row in rows(filled, tables.hand_offs) if row.claimed_at]
+    assert len(served) >= 10
+    assert {row.outcome for row in served} == {"resolved", "returned"}
+    assert {row.result for row in served} == {"solved", "unsolved", "follow_up", None}
+    assert len({row.queue for row in served}) >= 5
+    assert len({row.created_at.date() for row in served}) >= 10, "the pages of numbers have something to show"
+    for row in served:
+        assert row.created_at < row.claimed_at < row.first_reply_at < row.ended_at <= NOW
+        assert (row.result is None) == (row.resolution is None)
+        said = rows(filled, tables.messages, tables.messages.c.conversation_id == row.conversation_id)
+        assert {message.sender for message in said} >= {"customer", "agent", "system"}
+        assert all(message.name for message in said if message.sender == "agent")
+        (ticket,) = rows(filled, tables.tickets, tables.tickets.c.id == row.ticket_id)
+        assert ticket.status == {"solved": "solved", "unsolved": "closed", "follow_up": "open", None: "solved"}[row.result]
+        assert (ticket.closed_at is None) == (ticket.status == "open")
+    assert count(filled, tables.users) == 0
+    for talk in talks(filled):
+        assert (talk.due_at is None) == (talk.state != "queued")
+        assert (talk.closed_at is None) == (talk.state != "closed")
+
+
+def test_there_are_prepared_answers_for_every_queue(filled: Database) -> None:
+    canned = filled.transaction(desk_queries.canned_replies)
+    assert len(canned) >= 20
+    assert {each.queue for each in canned} == {None, *QUEUES}
+    for each in canned:
+        assert 0 < len(each.shortcut) <= 10
+        assert " " not in each.shortcut
+        assert each.text[-1] in "。？！"
 
 
 def test_a_sample_conversation_goes_on_like_any_other(filled: Database) -> None:
