@@ -18,7 +18,9 @@ GRACE = timedelta(seconds=30)
 """Consoles that a restart cut off come back in that time: until then nobody counts as gone."""
 
 
-async def keep(database: Database, changed: Callable[[str], None], *, look_seconds: float = LOOK_SECONDS) -> None:
+async def keep(
+    database: Database, changed: Callable[[str], object], *, look_seconds: float = LOOK_SECONDS, grace: timedelta = GRACE
+) -> None:
     """Look again and again until cancelled; `changed(conversation_id)` is called for each conversation that moved.
 
     Any number of processes may do this at the same time.
@@ -27,7 +29,7 @@ async def keep(database: Database, changed: Callable[[str], None], *, look_secon
     while True:
         try:
             at = now()
-            lost = await database.run(ownership.release_lost, at) if at - begun >= GRACE else []
+            lost = await database.run(ownership.release_lost, at) if at - begun >= grace else []
             given = await database.run(ownership.auto_assign, at)
             for conversation_id in (*lost, *(conversation_id for conversation_id, _ in given)):
                 changed(conversation_id)
