@@ -14,8 +14,3 @@ LOST_AFTER = timedelta(seconds=120)
 def effective(choice: Presence, seen_at: datetime | None, at: datetime) -> Presence:
     """What an agent chose, unless no console of theirs was connected lately."""
     return "offline" if seen_at is None or at - seen_at > OFFLINE_AFTER else choice
-
-
-def lost(seen_at: datetime | None, at: datetime) -> bool:
-    """Whether an agent has been offline for too long to keep conversations."""
-    return seen_at is None or at - seen_at > OFFLINE_AFTER + LOST_AFTER

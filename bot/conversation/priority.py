@@ -25,21 +25,16 @@ class Place:
 
     due_at: datetime
     promised_at: datetime
-    parts: tuple[str, ...]
 
 
-def place(queued_at: datetime, promise: timedelta, priority: Priority, reasons: Sequence[str] = (), score: float | None = None) -> Place:
+def place(queued_at: datetime, promise: timedelta, priority: Priority, *, score: float | None = None) -> Place:
     """Where somebody stands who has waited since `queued_at`.
 
     The promised time counts in full for a calm customer of normal priority; it shrinks with the gravity of the reason and with an unhappy
-    score (−1…1), and grows for low priority. `reasons` are the reasons' codes or words, for `parts`.
+    score (−1…1), and grows for low priority.
     """
     feeling = 1 - _FEELING * max(0.0, -(score or 0.0))
-    parts = [f"{WORDS[priority]}：按承诺时间的 {_WEIGHTS[priority]:.0%} 排队" + (f"（{'、'.join(reasons)}）" if reasons else "")]
-    if feeling < 1:
-        parts.append(f"情绪 {score:+.2f}：再提前 {1 - feeling:.0%}")
-    parts.append(f"承诺 {minutes(promise)}内答复")
-    return Place(queued_at + promise * _WEIGHTS[priority] * feeling, queued_at + promise, tuple(parts))
+    return Place(queued_at + promise * _WEIGHTS[priority] * feeling, queued_at + promise)
 
 
 def explain(

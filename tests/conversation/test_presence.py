@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.conversation.presence import Presence, effective, lost
+from bot.conversation.presence import Presence, effective
 
 NOW = datetime(2026, 11, 25, 10, 0, tzinfo=UTC)
 
@@ -24,8 +24,3 @@ NOW = datetime(2026, 11, 25, 10, 0, tzinfo=UTC)
 def test_what_was_chosen_counts_while_a_console_is_connected(choice: Presence, seconds: int | None, presence: Presence) -> None:
     seen_at = None if seconds is None else NOW - timedelta(seconds=seconds)
     assert effective(choice, seen_at, NOW) == presence
-
-
-@pytest.mark.parametrize(("seconds", "is_lost"), [(0, False), (31, False), (150, False), (151, True), (None, True)])
-def test_who_is_offline_for_two_minutes_is_lost(seconds: int | None, is_lost: bool) -> None:
-    assert lost(None if seconds is None else NOW - timedelta(seconds=seconds), NOW) is is_lost

@@ -58,12 +58,6 @@ def test_nobody_waits_for_ever_behind_those_who_come_later(promise: timedelta, p
     assert place(NOW + promise * 1.5, promise, "urgent", score=-1).due_at > waiting.due_at
 
 
-def test_the_parts_name_what_counted() -> None:
-    parts = "；".join(place(NOW, timedelta(minutes=5), "urgent", ["威胁投诉"], -0.82).parts)
-    assert all(words in parts for words in ("紧急", "10%", "威胁投诉", "-0.82", "25%", "5 分钟内"))
-    assert "情绪" not in "".join(place(NOW, TEN, "normal", score=0.4).parts)
-
-
 def row(**values: Any) -> str:
     known: dict[str, Any] = {
         "priority": "urgent", "reasons": [{"code": "threat", "zh": "威胁投诉"}], "score": -0.82,

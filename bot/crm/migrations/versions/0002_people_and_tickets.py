@@ -46,8 +46,8 @@ def upgrade() -> None:
     }.items():
         for column in columns:
             op.add_column(table, column)
-    for table, column in (("conversations", "agent_id"), ("messages", "user_id"), ("tickets", "owner_id"), ("hand_offs", "agent_id")):
-        _refer_to_users(table, column)
+    for table, name in (("conversations", "agent_id"), ("messages", "user_id"), ("tickets", "owner_id"), ("hand_offs", "agent_id")):
+        _refer_to_users(table, name)
 
     _check("users", role=("admin", "supervisor", "agent"), presence=("online", "away", "offline"))
     _check("hand_offs", outcome=("left", "closed", "returned", "resolved"), result=("solved", "unsolved", "follow_up"))
@@ -87,7 +87,7 @@ def _check(table: str, *, always_there: tuple[str, ...] = (), **allowed: tuple[s
     """Allow only the values named in each column; these are all the checks of the table. SQLite has to make it anew."""
     checks = {column: f"{column} IN ({', '.join(repr(value) for value in values)})" for column, values in allowed.items()}
     if op.get_bind().dialect.name == "sqlite":
-        constraints = [sa.CheckConstraint(text, name=op.f(f"ck_{table}_{column}")) for column, text in checks.items()]
+        constraints = tuple(sa.CheckConstraint(text, name=op.f(f"ck_{table}_{column}")) for column, text in checks.items())
         old = sa.Table(table, sa.MetaData(), autoload_with=op.get_bind()).constraints
         with op.batch_alter_table(table, table_args=constraints, recreate="always") as batch:
             for check in old:
