@@ -5,7 +5,7 @@ from datetime import datetime, timedelta, tzinfo
 from itertools import chain
 from typing import Any, get_args
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, func, or_, select, true
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, exists, func, or_, select, true
 
 from bot.conversation.access import Viewer
 from bot.conversation.hours import Hours
@@ -50,6 +50,41 @@ _SEEN = (
 )  # fmt: skip
 
 
+def _all_there_is_to_a_row() -> Select[Any]:
+    table, customer, user, message = tables.conversations, tables.customers, tables.users, tables.messages
+    seen, hand_off, other = tables.interactions, tables.hand_offs, tables.conversations.alias("other")
+    last_seen = select(func.max(seen.c.id)).where(seen.c.conversation_id == table.c.id).correlate(table).scalar_subquery()
+    last_hand_off = (
+        select(func.max(hand_off.c.id))
+        .where(hand_off.c.conversation_id == table.c.id, hand_off.c.ended_at.is_(None))
+        .correlate(table)
+        .scalar_subquery()
+    )
+    unread = select(func.count()).where(
+        message.c.conversation_id == table.c.id, message.c.sender == "customer", message.c.seq > table.c.agent_read_seq
+    )
+    sooner = or_(other.c.due_at < table.c.due_at, and_(other.c.due_at == table.c.due_at, other.c.id < table.c.id))
+    ahead = select(func.count()).where(other.c.state == "queued", other.c.queue == table.c.queue, table.c.state == "queued", sooner)
+    last = message.alias("last")
+    return (
+        select(
+            table, customer.c.name.label("customer"), user.c.name.label("agent_name"), last.c.text, last.c.sender, last.c.attachments,
+            last.c.at.label("last_at"), seen.c.sentiment, seen.c.sentiment_score, hand_off.c.reasons,
+            unread.correlate(table).scalar_subquery().label("unread"), ahead.correlate(table).scalar_subquery().label("ahead"),
+        )
+        .join(customer, customer.c.id == table.c.customer_id)
+        .outerjoin(user, user.c.id == table.c.agent_id)
+        .outerjoin(last, and_(last.c.conversation_id == table.c.id, last.c.seq == table.c.last_seq))
+        .outerjoin(seen, seen.c.id == last_seen)
+        .outerjoin(hand_off, hand_off.c.id == last_hand_off)
+        .where(table.c.id.in_(bindparam("keys", expanding=True)))
+    )  # fmt: skip
+
+
+# Made once: making it takes longer than running it.
+_ROWS = _all_there_is_to_a_row()
+
+
 def viewer(c: Connection, user_id: int) -> Viewer | None:
     """What somebody of the staff may see now; None when they may not sign in any more."""
     user, served = tables.users, tables.user_queues
@@ -89,18 +124,18 @@ def queue_rows(
 ) -> list[ConversationRow]:
     """Who waits, in the order in which they are to be taken."""
     table = tables.conversations
-    wanted = _rows().where(table.c.state == "queued", visible(viewer)).order_by(table.c.due_at, table.c.id).limit(limit).offset(offset)
+    wanted = select(table.c.id).where(table.c.state == "queued", visible(viewer)).order_by(table.c.due_at, table.c.id)
     if queue is not None:
         wanted = wanted.where(table.c.queue == queue)
-    return _views(c, wanted, at)
+    return _rows(c, wanted.limit(limit).offset(offset), at)
 
 
 def my_rows(c: Connection, viewer: Viewer, at: datetime, limit: int, *, offset: int = 0) -> list[ConversationRow]:
     """The viewer's own conversations: those that wait for an answer first, by the promised time, then the latest."""
     table = tables.conversations
     order = (table.c.promised_at.is_(None), table.c.promised_at, table.c.updated_at.desc(), table.c.id)
-    mine = _rows().where(table.c.state == "agent", table.c.agent_id == viewer.user_id)
-    return _views(c, mine.order_by(*order).limit(limit).offset(offset), at)
+    mine = select(table.c.id).where(table.c.state == "agent", table.c.agent_id == viewer.user_id)
+    return _rows(c, mine.order_by(*order).limit(limit).offset(offset), at)
 
 
 def all_rows(
@@ -116,60 +151,35 @@ def all_rows(
 ) -> list[ConversationRow]:
     """All conversations, the latest first; `before` goes on after the row with that `updated_at` and `id`.
 
-    `search` finds a part of what was said, of the customer's name, or of a number of their orders.
+    `search` finds a part of what was said or of the customer's name.
     """
     table, message, customer = tables.conversations, tables.messages, tables.customers
-    wanted = _rows().where(visible(viewer)).order_by(table.c.updated_at.desc(), table.c.id.desc()).limit(limit)
+    wanted = select(table.c.id).where(visible(viewer)).order_by(table.c.updated_at.desc(), table.c.id.desc()).limit(limit)
     if state is not None:
         wanted = wanted.where(table.c.state == state)
     if queue is not None:
         wanted = wanted.where(table.c.queue == queue)
     if search:
         said = exists().where(message.c.conversation_id == table.c.id, message.c.text.icontains(search, autoescape=True))
-        wanted = wanted.where(or_(said, customer.c.name.icontains(search, autoescape=True)))
+        named = exists().where(customer.c.id == table.c.customer_id, customer.c.name.icontains(search, autoescape=True))
+        wanted = wanted.where(or_(said, named))
     if before is not None:
         time, key = before
         wanted = wanted.where(or_(table.c.updated_at < time, and_(table.c.updated_at == time, table.c.id < key)))
-    return _views(c, wanted, at)
+    return _rows(c, wanted, at)
 
 
 def row(c: Connection, viewer: Viewer, conversation_id: str, at: datetime) -> ConversationRow | None:
     """One conversation, as it stands in lists; None when it is not for the viewer's eyes."""
-    return next(iter(_views(c, _rows().where(tables.conversations.c.id == conversation_id, visible(viewer)), at)), None)
+    table = tables.conversations
+    return next(iter(_rows(c, select(table.c.id).where(table.c.id == conversation_id, visible(viewer)), at)), None)
 
 
-def _rows() -> Select[Any]:
-    table, customer, user, message = tables.conversations, tables.customers, tables.users, tables.messages
-    seen, hand_off, other = tables.interactions, tables.hand_offs, tables.conversations.alias("other")
-    last_seen = select(func.max(seen.c.id)).where(seen.c.conversation_id == table.c.id).correlate(table).scalar_subquery()
-    last_hand_off = (
-        select(func.max(hand_off.c.id))
-        .where(hand_off.c.conversation_id == table.c.id, hand_off.c.ended_at.is_(None))
-        .correlate(table)
-        .scalar_subquery()
-    )
-    unread = select(func.count()).where(
-        message.c.conversation_id == table.c.id, message.c.sender == "customer", message.c.seq > table.c.agent_read_seq
-    )
-    sooner = or_(other.c.due_at < table.c.due_at, and_(other.c.due_at == table.c.due_at, other.c.id < table.c.id))
-    ahead = select(func.count()).where(other.c.state == "queued", other.c.queue == table.c.queue, table.c.state == "queued", sooner)
-    last = message.alias("last")
-    return (
-        select(
-            table, customer.c.name.label("customer"), user.c.name.label("agent_name"), last.c.text, last.c.sender, last.c.attachments,
-            last.c.at.label("last_at"), seen.c.sentiment, seen.c.sentiment_score, hand_off.c.reasons,
-            unread.correlate(table).scalar_subquery().label("unread"), ahead.correlate(table).scalar_subquery().label("ahead"),
-        )
-        .join(customer, customer.c.id == table.c.customer_id)
-        .outerjoin(user, user.c.id == table.c.agent_id)
-        .outerjoin(last, and_(last.c.conversation_id == table.c.id, last.c.seq == table.c.last_seq))
-        .outerjoin(seen, seen.c.id == last_seen)
-        .outerjoin(hand_off, hand_off.c.id == last_hand_off)
-    )  # fmt: skip
-
-
-def _views(c: Connection, wanted: Select[Any], at: datetime) -> list[ConversationRow]:
-    return [_view(row, at) for row in c.execute(wanted)]
+def _rows(c: Connection, wanted: Select[Any], at: datetime) -> list[ConversationRow]:
+    """The rows of the conversations whose keys are wanted, in the same order."""
+    keys = c.execute(wanted).scalars().all()
+    found = {row.id: row for row in c.execute(_ROWS, {"keys": keys})} if keys else {}
+    return [_view(found[key], at) for key in keys]
 
 
 def _view(row: Row[Any], at: datetime) -> ConversationRow:
