@@ -44,6 +44,7 @@ class Database:
             "pool_pre_ping": not self.is_sqlite,
         }
         if self.is_sqlite:
+            options["pool_reset_on_return"] = None  # every transaction ends with a commit or a rollback of its own
             self._write_engine = _sqlite(create_engine(url, pool_size=1, max_overflow=0, **options), "BEGIN IMMEDIATE")
             self._read_engine = _sqlite(create_engine(url, pool_size=READERS, **options), "BEGIN")
             self._writer = ThreadPoolExecutor(1, "crm-write")
@@ -134,7 +135,7 @@ def _sqlite(engine: Engine, begin: str) -> Engine:
         _use_wal(connection)
 
     event.listen(engine, "connect", connect)
-    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+    event.listen(engine, "begin", lambda connection: connection.connection.dbapi_connection.execute(begin))
     return engine
 
 

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, NamedTuple, get_args
 
-from sqlalchemy import Connection, Row, Table, and_, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Connection, Row, Table, and_, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from bot.conversation.outcome import HandOff, NewTicket, OrderChange, Priority, Sender, State, TurnOutcome
@@ -17,24 +17,41 @@ from bot.crm.records import Accepted, Finished, MessageView, OutboxItem, Pending
 from bot.errors import BadInput, Conflict, NotFound
 
 RECENT_SCORES = 5
-"""Earlier messages whose sentiment goes with a turn."""
+"""Earlier messages whose sentiment goes with a turn; those before a hand-off do not count."""
 URGENCIES = get_args(Priority)
 """Priorities by their number in the record, 0 for the most urgent."""
 
 
 # The statements of every turn are made once: SQLAlchemy takes longer to make one than SQLite to run it.
 _CONVERSATION = select(tables.conversations).where(tables.conversations.c.id == bindparam("id")).with_for_update()
+_LOCK = select(tables.conversations.c.id).where(tables.conversations.c.id == bindparam("id")).with_for_update()
 _KNOWN_MESSAGE = (
     select(tables.messages, tables.turns.c.id.label("own_turn"))
     .join(tables.turns, tables.turns.c.message_id == tables.messages.c.id)
     .where(tables.messages.c.conversation_id == bindparam("conversation"), tables.messages.c.client_id == bindparam("client"))
 )
-_PENDING = (
-    select(tables.turns.c.id)
-    .where(tables.turns.c.conversation_id == bindparam("conversation"), tables.turns.c.status == "pending")
-    .limit(1)
+_OTHER = tables.turns.alias()
+_PENDING = select(func.min(_OTHER.c.id)).where(_OTHER.c.conversation_id == tables.conversations.c.id, _OTHER.c.status == "pending")
+_ACCEPTING = select(
+    *(tables.conversations.c[name] for name in ("id", "customer_id", "state", "last_seq", "lease_owner", "lease_until")),
+    *(tables.conversations.c[name] for name in ("locale", "verified", "tracker_turn_id", "recent_scores")),
+    _PENDING.correlate(tables.conversations).scalar_subquery().label("waiting"),
+    select(tables.messages.c.id)
+    .where(tables.messages.c.conversation_id == tables.conversations.c.id, tables.messages.c.client_id == bindparam("client"))
+    .correlate(tables.conversations)
+    .scalar_subquery()
+    .label("known"),
+).where(tables.conversations.c.id == bindparam("id"))
+_FINISHING = (
+    select(
+        *(tables.conversations.c[name] for name in ("id", "customer_id", "state", "last_seq", "lease_owner", "recent_scores")),
+        tables.turns.c.status.label("turn_status"),
+        tables.turns.c.message_id,
+        _PENDING.where(_OTHER.c.id != tables.turns.c.id).correlate(tables.conversations, tables.turns).scalar_subquery().label("next"),
+    )
+    .join(tables.turns, tables.turns.c.conversation_id == tables.conversations.c.id)
+    .where(tables.turns.c.id == bindparam("turn"))
 )
-_TURN = select(tables.turns.c.status, tables.turns.c.message_id).where(tables.turns.c.id == bindparam("id"))
 _DONE = update(tables.turns).where(tables.turns.c.id == bindparam("turn"))
 _CHANGED = update(tables.conversations).where(tables.conversations.c.id == bindparam("conversation"))
 
@@ -177,20 +194,20 @@ def accept_message(
     Raises:
         NotFound: there is no such conversation.
     """
-    row = c.execute(_CONVERSATION, {"id": conversation_id}).one_or_none()
+    _lock(c, conversation_id)
+    row = c.execute(_ACCEPTING, {"id": conversation_id, "client": client_id}).one_or_none()
     if row is None:
         raise NotFound("there is no such conversation")
-    known = c.execute(_KNOWN_MESSAGE, {"conversation": conversation_id, "client": client_id}).one_or_none()
-    if known is not None:
+    if row.known is not None:
+        known = c.execute(_KNOWN_MESSAGE, {"conversation": conversation_id, "client": client_id}).one()
         return Accepted(known.seq, known.own_turn, row.state, True, queries.message_view(known))
     at = now()
     state: State = "bot" if row.state == "closed" else row.state
     view = _append(c, row.id, row.last_seq + 1, "customer", text, at=at, client_id=client_id)
-    waiting = c.execute(_PENDING, {"conversation": row.id}).scalar()
     turn_id = _inserted(c, tables.turns, conversation_id=row.id, message_id=view.id, status="pending", payload=payload, created_at=at)
     changes: dict[str, Any] = {"last_seq": row.last_seq + 1, "state": state, "updated_at": at}
     free = row.lease_owner in {None, owner} or row.lease_until is None or row.lease_until < at
-    takes = owner is not None and free and waiting is None
+    takes = owner is not None and free and row.waiting is None
     if takes:
         changes |= {"lease_owner": owner, "lease_until": at + timedelta(seconds=lease_seconds)}
     c.execute(_CHANGED, {"conversation": row.id, **changes})
@@ -198,7 +215,7 @@ def accept_message(
     if takes:
         turn = PendingTurn(
             turn_id, row.id, row.customer_id, text, payload, state, row.locale, row.verified, row.tracker_turn_id,
-            queries.recent_sentiments(c, row.id, RECENT_SCORES),
+            tuple(row.recent_scores or ()),
     )  # fmt: skip
     return Accepted(view.message.seq, turn_id, state, False, view.message, turn)
 
@@ -219,7 +236,7 @@ def claim_turns(c: Connection, owner: str, *, lease_seconds: float = 30.0, limit
     if not found:
         return []
     # One that was free when it was looked for may have been worked off before it was locked.
-    turns = [pending for pending in (queries.next_turn(c, key, RECENT_SCORES) for key in found) if pending is not None]
+    turns = [pending for pending in (queries.next_turn(c, key) for key in found) if pending is not None]
     c.execute(
         update(conversation)
         .where(conversation.c.id.in_([pending.conversation_id for pending in turns]))
@@ -253,31 +270,29 @@ def finish_turn(c: Connection, outcome: TurnOutcome, *, owner: str | None, lease
     Raises:
         Conflict: an order changed meanwhile, so that what was confirmed is not possible any more.
     """
-    row = c.execute(_CONVERSATION, {"id": outcome.conversation_id}).one()
-    status, message_id = c.execute(_TURN, {"id": outcome.turn_id}).one()
-    if status == "done" or (owner is not None and row.lease_owner != owner):
+    _lock(c, outcome.conversation_id)
+    row = c.execute(_FINISHING, {"turn": outcome.turn_id}).one()
+    if row.turn_status == "done" or (owner is not None and row.lease_owner != owner):
         return Finished(outcome.turn_id, row.id, row.state, None, discarded=True)
     if owner is not None and (outcome.mode == "reply") != (row.state == "bot"):
-        return Finished(outcome.turn_id, row.id, row.state, None, next=queries.next_turn(c, row.id, RECENT_SCORES), discarded=True)
+        return Finished(outcome.turn_id, row.id, row.state, None, next=queries.next_turn(c, row.id), discarded=True)
     at = now()
-    _write_interaction(c, outcome, row, message_id, at)
-    seq = row.last_seq
+    _write_interaction(c, outcome, row, at)
     written = []
-    for reply in outcome.replies:
-        seq += 1
+    for seq, reply in enumerate(outcome.replies, row.last_seq + 1):
         buttons = [asdict(button) for button in reply.buttons]
         written.append(_append(c, row.id, seq, "bot", reply.text, at=at, buttons=buttons, turn_id=outcome.turn_id).message)
-    changes: dict[str, Any] = {"last_seq": seq, "updated_at": at}
+    scores = [] if outcome.hand_off else [*(row.recent_scores or ()), round(outcome.interaction.sentiment_score, 4)][-RECENT_SCORES:]
+    changes: dict[str, Any] = {"last_seq": row.last_seq + len(written), "recent_scores": scores, "updated_at": at}
     changes |= _write_effects(c, row, outcome.turn_id, outcome.tickets, outcome.order_changes, outcome.hand_off, at)
     if outcome.mode == "reply" and outcome.error is None:
         changes |= {"tracker_turn_id": outcome.turn_id, "slots": outcome.slots, "active_loop": outcome.active_loop}
-        _inserted(c, tables.tracker_turns, turn_id=outcome.turn_id, conversation_id=row.id, events=list(outcome.tracker_events))
+        _insert(c, tables.tracker_turns, turn_id=outcome.turn_id, conversation_id=row.id, events=list(outcome.tracker_events))
     c.execute(_DONE, {"turn": outcome.turn_id, "status": "done", "done_at": at, "error": outcome.error})
-    next_id = c.execute(_PENDING, {"conversation": row.id}).scalar()
     if owner is not None:
         changes |= (
             {"lease_owner": owner, "lease_until": at + timedelta(seconds=lease_seconds)}
-            if next_id
+            if row.next
             else {"lease_owner": None, "lease_until": None}
         )
     c.execute(_CHANGED, {"conversation": row.id, **changes})
@@ -288,7 +303,7 @@ def finish_turn(c: Connection, outcome: TurnOutcome, *, owner: str | None, lease
         state,
         queries.position(c, row.id) if state == "queued" else None,
         tuple(written),
-        queries.next_turn(c, row.id, RECENT_SCORES) if next_id and owner is not None else None,
+        queries.next_turn(c, row.id) if row.next and owner is not None else None,
     )
 
 
@@ -308,11 +323,11 @@ def apply_effects(
         c.execute(update(conversation).where(conversation.c.id == conversation_id).values(**changes))
 
 
-def _write_interaction(c: Connection, outcome: TurnOutcome, row: Row[Any], message_id: int, at: datetime) -> None:
+def _write_interaction(c: Connection, outcome: TurnOutcome, row: Row[Any], at: datetime) -> None:
     seen = outcome.interaction
-    _inserted(
+    _insert(
         c, tables.interactions,
-        turn_id=outcome.turn_id, message_id=message_id, conversation_id=row.id, customer_id=row.customer_id, mode=outcome.mode,
+        turn_id=outcome.turn_id, message_id=row.message_id, conversation_id=row.id, customer_id=row.customer_id, mode=outcome.mode,
         intent=seen.intent, intent_confidence=seen.intent_confidence, fallback=seen.fallback, queue=seen.queue,
         queue_confidence=seen.queue_confidence, queue_scores={name: round(score, 4) for name, score in seen.queue_scores.items()},
         queue_evidence=[asdict(evidence) for evidence in seen.queue_evidence], sentiment=seen.sentiment,
@@ -549,8 +564,23 @@ def _append(
     return _Appended(message_id, MessageView(seq, sender, None, text, tuple(buttons or ()), client_id, at))
 
 
+def _lock(c: Connection, conversation_id: str) -> None:
+    """Nobody else changes the conversation until this transaction ends. SQLite lets one writer in at a time anyway."""
+    # A statement that waits for a lock reads other rows as they were before; so lock first, read with the next statement.
+    if c.dialect.name == "postgresql":
+        c.execute(_LOCK, {"id": conversation_id})
+
+
+_INSERTS = {table: insert(table) for table in tables.metadata.sorted_tables}
+
+
 def _inserted(c: Connection, table: Table, **values: Any) -> int:
     """Insert a row; returns its key when that is a number the database gave."""
     # Values go as parameters: statements with values in them are taken apart and put together at every call.
-    key = c.execute(insert(table), values).inserted_primary_key
+    key = c.execute(_INSERTS[table], values).inserted_primary_key
     return key[0] if key else 0
+
+
+def _insert(c: Connection, table: Table, **values: Any) -> None:
+    """Insert a row whose key nobody needs."""
+    c.execute(_INSERTS[table], [values])

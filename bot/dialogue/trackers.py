@@ -16,6 +16,7 @@ from rasa.shared.core.events import ActionExecuted, ActiveLoop, Event, SlotSet, 
 from rasa.shared.core.trackers import DialogueStateTracker
 
 from bot.crm.records import TrackerRecord
+from bot.dialogue.quick import QuickTracker
 from bot.dialogue.turn import current_turn
 
 KEPT_TURNS = 2
@@ -98,6 +99,10 @@ class LiveTrackerStore(TrackerStore):
         """The current turn was not written: what it did to the live tracker is void."""
         self._live.pop(conversation_id, None)
 
+    def init_tracker(self, sender_id: str) -> DialogueStateTracker:
+        """An empty tracker."""
+        return QuickTracker(sender_id, self.domain.slots)
+
     async def keys(self) -> Iterable[str]:
         """The conversations in memory."""
         return list(self._live)
@@ -117,7 +122,7 @@ class LiveTrackerStore(TrackerStore):
         if active_loop and not any(isinstance(event, ActiveLoop) for event in recent):
             opening.append(ActiveLoop(active_loop))
         opening.append(ActionExecuted(ACTION_LISTEN_NAME))
-        return DialogueStateTracker.from_events(conversation_id, opening + recent, self._domain.slots, domain=self._domain)
+        return QuickTracker.from_events(conversation_id, opening + recent, self._domain.slots, domain=self._domain)
 
 
 def _last_turns(events: list[Event], turns: int) -> list[Event]:

@@ -1,0 +1,196 @@
+"""What Rasa works out anew at every prediction, kept or worked out once: same results, a fraction of the time.
+
+`serve_quickly` puts these in Rasa's place. `tests/dialogue/test_quick.py` compares them with Rasa's own on random conversations.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import sys
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from functools import cache
+from types import SimpleNamespace
+from typing import Any
+
+import rasa.core.actions.action
+from rasa.core.policies.rule_policy import RulePolicy
+from rasa.shared.core.constants import ACTION_VALIDATE_SLOT_MAPPINGS, PREVIOUS_ACTION, SHOULD_NOT_BE_SET, USER
+from rasa.shared.core.domain import Domain, State
+from rasa.shared.core.events import ActionExecuted, Event, SlotSet
+from rasa.shared.core.trackers import DialogueStateTracker
+from rasa.shared.nlu.constants import INTENT
+
+_LOGGERS = ("rasa.core.processor", "rasa.core.policies.memoization", "rasa.core.policies.rule_policy", "rasa.core.actions.forms")
+"""Modules that copy deeply only what they log for debugging, which is not logged here."""
+
+
+@cache
+def serve_quickly() -> None:
+    """Put the functions of this module in Rasa's place, for good."""
+    for name in _LOGGERS:
+        if module := sys.modules.get(name):
+            module.copy = SimpleNamespace(deepcopy=lambda value: value)  # type: ignore[attr-defined]
+    RulePolicy.format_tracker_states = staticmethod(lambda states: states)  # for a line of the debug log, too
+    RulePolicy._get_possible_keys = possible_keys
+    Domain.get_active_state = _active_state
+    rasa.core.actions.action.ActionExtractSlots._execute_validation_action = _validate_slots
+
+
+# Trackers
+
+
+class QuickTracker(DialogueStateTracker):
+    """A tracker that Rasa's policies and actions look back on often.
+
+    Copies share what does not differ: a slot is replaced, never changed in place. The states that policies read are made once for a
+    given number of events, and only from the slots that can be part of a state.
+    """
+
+    _moments: tuple[int, Domain, list[tuple[_Moment, bool]]] | None = None
+    _applied: tuple[int, list[Event]] | None = None
+
+    def copy(self) -> QuickTracker:
+        """The same conversation, to go on with by itself."""
+        twin = copy.copy(self)
+        twin.events = self.events.copy()
+        twin.slots = dict(self.slots)
+        twin.active_loop = dataclasses.replace(self.active_loop) if self.active_loop else None
+        return twin
+
+    def applied_events(self) -> list[Event]:
+        """The events without what was reverted or left behind."""
+        if self._applied is None or self._applied[0] != len(self.events):
+            self._applied = len(self.events), super().applied_events()
+        return list(self._applied[1])
+
+    def past_states(self, domain: Domain, omit_unset_slots: bool = False, **options: Any) -> list[State]:
+        """The states before each action and the state now."""
+        if omit_unset_slots:
+            self._moments = None
+        elif self._moments is None or self._moments[:2] != (len(self.events), domain):
+            self._moments = len(self.events), domain, list(self._look_back(domain))
+        return domain.states_for_tracker_history(self, omit_unset_slots=omit_unset_slots, **options)  # type: ignore[no-any-return]
+
+    def generate_all_prior_trackers(self) -> Iterator[tuple[Any, bool]]:
+        """As trackers stood before each action, and whether that action is hidden from policies that learn from stories."""
+        yield from self._moments[2] if self._moments else super().generate_all_prior_trackers()
+
+    def _look_back(self, domain: Domain) -> Iterator[tuple[_Moment, bool]]:
+        past = _Past(self.sender_id, [slot for slot in domain.slots if slot.has_features()], is_rule_tracker=self.is_rule_tracker)
+        for event in self.applied_events():
+            if isinstance(event, ActionExecuted):
+                yield _Moment.of(past, domain), event.hide_rule_turn
+            event.apply_to(past)
+        yield _Moment.of(past, domain), False
+
+    def _set_slot(self, key: str, value: Any) -> None:
+        if key in self.slots:
+            self.slots[key] = copy.copy(self.slots[key])
+        super()._set_slot(key, value)
+
+    def _reset_slots(self) -> None:
+        self.slots = {name: copy.copy(slot) for name, slot in self.slots.items()}
+        super()._reset_slots()
+
+
+class _Past(DialogueStateTracker):
+    """A tracker with those slots only that can be part of a state."""
+
+    def _set_slot(self, key: str, value: Any) -> None:
+        if key in self.slots:
+            super()._set_slot(key, value)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Moment:
+    """What `Domain.states_for_tracker_history` asks of an earlier tracker."""
+
+    state: State
+    latest_action: dict[str, str] | None
+    latest_action_name: str | None
+    active_loop_name: str | None
+    followup_action: str | None
+
+    @classmethod
+    def of(cls, past: _Past, domain: Domain) -> _Moment:
+        return cls(domain.get_active_state(past), past.latest_action, past.latest_action_name, past.active_loop_name, past.followup_action)
+
+
+_rasas_active_state = Domain.get_active_state
+
+
+def _active_state(domain: Domain, tracker: DialogueStateTracker | _Moment, omit_unset_slots: bool = False) -> State:
+    if isinstance(tracker, _Moment):  # policies change the states that they get
+        return {kind: dict(part) for kind, part in tracker.state.items()}
+    return _rasas_active_state(domain, tracker, omit_unset_slots)  # type: ignore[no-any-return]
+
+
+# Rules
+
+
+def possible_keys(policy: RulePolicy, lookup: dict[str, str], states: list[State]) -> set[str]:
+    """The rules that fit the states, as `RulePolicy._get_possible_keys`, which tries every rule on every state."""
+    if not states:
+        return set(lookup)
+    keys = _index(policy, lookup).candidates(states[-1])
+    for back, state in enumerate(reversed(states)):
+        keys = {key for key in keys if policy._is_rule_applicable(key, back, state)}
+        if not keys:
+            break
+    return keys
+
+
+class _Index:
+    """Rules by the action and the intent in their last state."""
+
+    def __init__(self, lookup: dict[str, str]) -> None:
+        self.lookup = lookup
+        self._groups: defaultdict[tuple[str | None, str | None], list[str]] = defaultdict(list)
+        for key in lookup:
+            last = RulePolicy._rule_key_to_state(key)[-1]
+            self._groups[_wanted(last, PREVIOUS_ACTION, "action_name"), _wanted(last, USER, INTENT)].append(key)
+
+    def candidates(self, state: State) -> list[str]:
+        """The rules that may fit a last state: all whose action and intent are these, or which do not say."""
+        if not state.get(PREVIOUS_ACTION):  # the start of a conversation, where rules compare less
+            return list(self.lookup)
+        actions = {None, state[PREVIOUS_ACTION].get("action_name")}
+        intents = {None, state.get(USER, {}).get(INTENT)}
+        return [key for action in actions for intent in intents for key in self._groups.get((action, intent), ())]
+
+
+def _wanted(state: Mapping[str, Mapping[str, Any]], part: str, name: str) -> str | None:
+    value = state.get(part, {}).get(name)
+    return value if isinstance(value, str) and value != SHOULD_NOT_BE_SET else None
+
+
+def _index(policy: RulePolicy, lookup: dict[str, str]) -> _Index:
+    indexes: dict[int, _Index] = policy.__dict__.setdefault("_indexes", {})
+    known = indexes.get(id(lookup))
+    if known is None or known.lookup is not lookup:
+        known = indexes[id(lookup)] = _Index(lookup)
+    return known
+
+
+# Slots
+
+
+async def _validate_slots(
+    action: rasa.core.actions.action.ActionExtractSlots,
+    extraction_events: list[Event],
+    output_channel: Any,
+    nlg: Any,
+    tracker: DialogueStateTracker,
+    domain: Domain,
+) -> list[Event]:
+    """As `ActionExtractSlots._execute_validation_action`, which plays the whole conversation again for the action's sake."""
+    extracted = [event for event in extraction_events if isinstance(event, SlotSet)]
+    if ACTION_VALIDATE_SLOT_MAPPINGS not in domain.user_actions:
+        return list(extracted)
+    seen = tracker.copy()
+    seen.update_with_events(extracted, domain)
+    validated = await action._run_custom_action(ACTION_VALIDATE_SLOT_MAPPINGS, output_channel, nlg, seen, domain)
+    named = {event.key for event in validated if isinstance(event, SlotSet)}
+    return [*validated, *(event for event in extracted if event.key not in named)]
