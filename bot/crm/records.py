@@ -142,6 +142,15 @@ class Finished:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """What was committed just now in a conversation: its new messages, without a gap, and who owns it since."""
+
+    conversation_id: str
+    state: State
+    messages: tuple[MessageView, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class TrackerRecord:
     """The assistant's memory of a conversation: its slots and open form now, and the events of its last turns."""
 
