@@ -106,13 +106,14 @@ class Service:
             NotFound: there is no such conversation.
             Unavailable: the database does not answer.
         """
-        accepted = await self.database.run(
+        accepted, committed = await self.database.run_ahead(
             store.accept_message, conversation_id, client_id, text, payload=payload, lease_seconds=LEASE_SECONDS,
             owner=self.owner if self.worker else None,
         )  # fmt: skip
+        if accepted.turn is not None and self.worker is not None:
+            self.worker.take(accepted.turn, committed)  # the assistant thinks while the disk writes
+        await committed
         if not accepted.duplicate:
-            if accepted.turn is not None and self.worker is not None:
-                self.worker.take(accepted.turn)
             self.changed(conversation_id, Change(conversation_id, accepted.state, (accepted.message,)))
         return accepted
 

@@ -93,6 +93,29 @@ class Database:
         """As `transaction`, without holding up the event loop."""
         return await self._in(self._writer, self._write_engine, function, *args, **kwargs)
 
+    async def run_ahead(
+        self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> tuple[T, "asyncio.Future[None]"]:
+        """As `run`, but back before the commit: what the function returned, and a future that is done once it is written.
+
+        For work that may begin while the disk writes, and counts for nothing when the future fails.
+
+        Raises:
+            Unavailable: the database does not answer. The future raises it, too.
+        """
+        loop = asyncio.get_running_loop()
+        result: asyncio.Future[T] = loop.create_future()
+
+        def whole(connection: Connection) -> None:
+            value = function(connection, *args, **kwargs)
+            loop.call_soon_threadsafe(result.set_result, value)
+
+        committed = loop.run_in_executor(self._writer, partial(_whole, self._write_engine, whole))
+        await asyncio.wait({result, committed}, return_when=asyncio.FIRST_COMPLETED)
+        if not result.done():
+            await committed  # it raises
+        return result.result(), committed
+
     async def read(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `function(connection, …)`, which only reads, without holding up the event loop or waiting for writers.
 

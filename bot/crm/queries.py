@@ -32,6 +32,7 @@ _MESSAGES_AFTER = (
     .limit(bindparam("limit"))
 )
 
+
 def conversation(c: Connection, conversation_id: str) -> ConversationView | None:
     """Where a conversation stands."""
     row = c.execute(_CONVERSATION, {"conversation": conversation_id}).one_or_none()

@@ -202,6 +202,9 @@ def _active_state(domain: Domain, tracker: DialogueStateTracker | _Moment, omit_
 # Rules
 
 
+rasas_possible_keys = RulePolicy._get_possible_keys
+
+
 def possible_keys(policy: RulePolicy, lookup: dict[str, str], states: list[State]) -> set[str]:
     """The rules that fit the states, as `RulePolicy._get_possible_keys`, which tries every rule on every state."""
     if not states:
