@@ -271,7 +271,7 @@ def finish_turn(c: Connection, outcome: TurnOutcome, *, owner: str | None, lease
         Conflict: an order changed meanwhile, so that what was confirmed is not possible any more.
     """
     _lock(c, outcome.conversation_id)
-    row = c.execute(_FINISHING, {"turn": outcome.turn_id}).one()
+    row: Row[Any] = c.execute(_FINISHING, {"turn": outcome.turn_id}).one()  # type: ignore[assignment]
     if row.turn_status == "done" or (owner is not None and row.lease_owner != owner):
         return Finished(outcome.turn_id, row.id, row.state, None, discarded=True)
     if owner is not None and (outcome.mode == "reply") != (row.state == "bot"):

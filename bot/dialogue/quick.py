@@ -131,7 +131,7 @@ class QuickTracker(DialogueStateTracker):
             self._forget_the_past()
         else:
             self._look_back(domain)
-        return domain.states_for_tracker_history(self, omit_unset_slots=omit_unset_slots, **options)  # type: ignore[no-any-return]
+        return domain.states_for_tracker_history(self, omit_unset_slots=omit_unset_slots, **options)
 
     def generate_all_prior_trackers(self) -> Iterator[tuple[Any, bool]]:
         """As trackers stood before each action, and whether that action is hidden from policies that learn from stories."""
@@ -163,7 +163,8 @@ class QuickTracker(DialogueStateTracker):
         super()._set_slot(key, value)
 
     def _reset_slots(self) -> None:
-        self.slots = {name: copy.copy(slot) for name, slot in self.slots.items()}
+        for name in list(self.slots):
+            self.slots[name] = copy.copy(self.slots[name])
         super()._reset_slots()
 
 
@@ -196,7 +197,7 @@ _rasas_active_state = Domain.get_active_state
 def _active_state(domain: Domain, tracker: DialogueStateTracker | _Moment, omit_unset_slots: bool = False) -> State:
     if isinstance(tracker, _Moment):  # policies change the states that they get
         return {kind: dict(part) for kind, part in tracker.state.items()}
-    return _rasas_active_state(domain, tracker, omit_unset_slots)  # type: ignore[no-any-return]
+    return _rasas_active_state(domain, tracker, omit_unset_slots)
 
 
 # Rules
@@ -209,7 +210,7 @@ def possible_keys(policy: RulePolicy, lookup: dict[str, str], states: list[State
     """The rules that fit the states, as `RulePolicy._get_possible_keys`, which tries every rule on every state."""
     if not states:
         return set(lookup)
-    keys = _index(policy, lookup).candidates(states[-1])
+    keys = set(_index(policy, lookup).candidates(states[-1]))
     for back, state in enumerate(reversed(states)):
         keys = {key for key in keys if policy._is_rule_applicable(key, back, state)}
         if not keys:
