@@ -15,7 +15,7 @@ from bot.conversation.messages import LEAVE_A_MESSAGE
 from bot.crm import queries, store
 from bot.crm.database import Database
 from bot.crm.hints import Hints
-from bot.crm.records import Accepted, Finished, MessageView
+from bot.crm.records import Accepted, Change, Finished, MessageView
 from bot.dialogue.assistant import Assistant
 from bot.dialogue.desk import Desk
 from bot.dialogue.triage import Triage
@@ -47,7 +47,7 @@ class Service:
         self.owner = owner
         self.worker = Worker(database, assistant, owner, on_started=self._started, on_finished=self._finished) if assistant else None
         self._started_listeners: list[Callable[[str], None]] = []
-        self._changed_listeners: list[Callable[[str], None]] = []
+        self._changed_listeners: list[Callable[[str, Change | None], None]] = []
         self._waiting: dict[int, asyncio.Event] = {}
         self._telling: asyncio.Task[None] | None = None
         self._keeping: asyncio.Task[None] | None = None
@@ -96,14 +96,14 @@ class Service:
         """Call `listener(conversation_id)` when the assistant begins to work on a message."""
         self._started_listeners.append(listener)
 
-    def on_changed(self, listener: Callable[[str], None]) -> None:
-        """Call `listener(conversation_id)` when there is something new in a conversation."""
+    def on_changed(self, listener: Callable[[str, Change | None], None]) -> None:
+        """Call `listener(conversation_id, change)` when there is something new in a conversation; the change where it is known here."""
         self._changed_listeners.append(listener)
 
-    def changed(self, conversation_id: str) -> None:
+    def changed(self, conversation_id: str, change: Change | None = None) -> None:
         """Tell everybody, here and in other processes, to look at a conversation."""
         for listener in self._changed_listeners:
-            listener(conversation_id)
+            listener(conversation_id, change)
         self.hints.tell(conversation_id)
 
     async def accept(
@@ -118,14 +118,15 @@ class Service:
             BadInput: an attachment is not there, or was sent already.
             Unavailable: the database does not answer.
         """
-        accepted = await self.database.run(
+        accepted, committed = await self.database.run_ahead(
             store.accept_message, conversation_id, client_id, text, payload=payload, attachments=attachments,
             leaves_queue=payload == LEAVE_A_MESSAGE, owner=self.owner if self.worker else None, lease_seconds=LEASE_SECONDS,
         )  # fmt: skip
+        if accepted.turn is not None and self.worker is not None:
+            self.worker.take(accepted.turn, committed)  # the assistant thinks while the disk writes
+        await committed
         if not accepted.duplicate:
-            if accepted.turn is not None and self.worker is not None:
-                self.worker.take(accepted.turn)
-            self.changed(conversation_id)
+            self.changed(conversation_id, Change(conversation_id, accepted.state, (accepted.message,)))
         return accepted
 
     async def replies(self, turn_id: int) -> list[MessageView]:
@@ -158,13 +159,13 @@ class Service:
     def _finished(self, finished: Finished) -> None:
         if done := self._waiting.get(finished.turn_id):
             done.set()
-        self.changed(finished.conversation_id)
+        self.changed(finished.conversation_id, Change(finished.conversation_id, finished.state, finished.messages))
 
     def _hinted(self, conversation_id: str) -> None:
         if self.worker:
             self.worker.hint()
         for listener in self._changed_listeners:
-            listener(conversation_id)
+            listener(conversation_id, None)
 
 
 def load_triage(settings: Settings) -> Triage:

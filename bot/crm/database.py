@@ -44,6 +44,7 @@ class Database:
             "pool_pre_ping": not self.is_sqlite,
         }
         if self.is_sqlite:
+            options["pool_reset_on_return"] = None  # every transaction ends with a commit or a rollback of its own
             self._write_engine = _sqlite(create_engine(url, pool_size=1, max_overflow=0, **options), "BEGIN IMMEDIATE")
             self._read_engine = _sqlite(create_engine(url, pool_size=READERS, **options), "BEGIN")
             self._writer = ThreadPoolExecutor(1, "crm-write")
@@ -97,6 +98,29 @@ class Database:
         """As `transaction`, without holding up the event loop."""
         return await self._in(self._writer, self._write_engine, function, *args, **kwargs)
 
+    async def run_ahead(
+        self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> tuple[T, "asyncio.Future[None]"]:
+        """As `run`, but back before the commit: what the function returned, and a future that is done once it is written.
+
+        For work that may begin while the disk writes, and counts for nothing when the future fails.
+
+        Raises:
+            Unavailable: the database does not answer. The future raises it, too.
+        """
+        loop = asyncio.get_running_loop()
+        result: asyncio.Future[T] = loop.create_future()
+
+        def whole(connection: Connection) -> None:
+            value = function(connection, *args, **kwargs)
+            loop.call_soon_threadsafe(result.set_result, value)
+
+        committed = loop.run_in_executor(self._writer, partial(_whole, self._write_engine, whole))
+        await asyncio.wait({result, committed}, return_when=asyncio.FIRST_COMPLETED)
+        if not result.done():
+            await committed  # it raises
+        return result.result(), committed
+
     async def read(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `function(connection, …)`, which only reads, without holding up the event loop or waiting for writers.
 
@@ -139,7 +163,7 @@ def _sqlite(engine: Engine, begin: str) -> Engine:
         _use_wal(connection)
 
     event.listen(engine, "connect", connect)
-    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+    event.listen(engine, "begin", lambda connection: connection.connection.dbapi_connection.execute(begin))
     return engine
 
 

@@ -384,8 +384,8 @@ def _queue_of(c: Connection, row: Row[Any]) -> str:
     return str(row.queue or c.execute(last).scalar() or "general")
 
 
-def _last_score(c: Connection, row: Row[Any]) -> float | None:
-    return next(iter(queries.recent_sentiments(c, row.id, 1)), None)
+def _last_score(row: Row[Any]) -> float | None:
+    return row.recent_scores[-1] if row.recent_scores else None
 
 
 def _give(c: Connection, row: Row[Any], agent_id: int, agent: str, kind: EventKind, at: datetime, *, by: int | None = None) -> Owned:
@@ -436,7 +436,7 @@ def _queue_again(
     """Put a conversation into a queue, as one that waits since `since`, and tell the customer."""
     urgency = _NORMAL if row.urgency is None else row.urgency
     promise = queries.promise(c, queue)
-    placed = place(since, promise, URGENCIES[urgency], score=_last_score(c, row))
+    placed = place(since, promise, URGENCIES[urgency], score=_last_score(row))
     waits_since = row.unanswered_since or at
     _to_queue(c, row, queue, at, by)
     told = _say(c, row, kind, at, queue=QUEUES[queue])

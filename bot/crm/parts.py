@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple, get_args
 
-from sqlalchemy import Connection, Row, Table, bindparam, insert, select, true, update
+import sqlalchemy
+from sqlalchemy import Connection, Row, Table, bindparam, select, true, update
 
 from bot.conversation.access import Viewer, may_see
 from bot.conversation.outcome import NewTicket, Priority, Sender
@@ -18,6 +19,8 @@ URGENCIES = get_args(Priority)
 
 # Statements of every turn are made once: SQLAlchemy takes longer to make one than SQLite to run it.
 LOCKED_CONVERSATION = select(tables.conversations).where(tables.conversations.c.id == bindparam("id")).with_for_update()
+_LOCK = select(tables.conversations.c.id).where(tables.conversations.c.id == bindparam("id")).with_for_update()
+_INSERTS = {table: sqlalchemy.insert(table) for table in tables.metadata.sorted_tables}
 CHANGED = update(tables.conversations).where(tables.conversations.c.id == bindparam("conversation"))
 
 NOBODY_WAITS: dict[str, Any] = {
@@ -31,11 +34,23 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def lock(c: Connection, conversation_id: str) -> None:
+    """Nobody else changes the conversation until this transaction ends. SQLite lets one writer in at a time anyway."""
+    # A statement that waits for a lock reads other rows as they were before; so lock first, read with the next statement.
+    if c.dialect.name == "postgresql":
+        c.execute(_LOCK, {"id": conversation_id})
+
+
 def inserted(c: Connection, table: Table, **values: Any) -> int:
     """Insert a row; returns its key when that is a number the database gave."""
     # Values go as parameters: statements with values in them are taken apart and put together at every call.
-    key = c.execute(insert(table), values).inserted_primary_key
+    key = c.execute(_INSERTS[table], values).inserted_primary_key
     return key[0] if key else 0
+
+
+def insert(c: Connection, table: Table, **values: Any) -> None:
+    """Insert a row whose key nobody needs."""
+    c.execute(_INSERTS[table], [values])
 
 
 class Appended(NamedTuple):

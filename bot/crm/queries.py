@@ -38,21 +38,6 @@ _MESSAGES_AFTER = (
     .order_by(tables.messages.c.seq)
     .limit(bindparam("limit"))
 )
-_RECENT_SCORES = (
-    select(tables.interactions.c.sentiment_score)
-    .where(
-        tables.interactions.c.conversation_id == bindparam("conversation"),
-        tables.interactions.c.turn_id
-        > func.coalesce(
-            select(func.max(tables.hand_offs.c.turn_id))
-            .where(tables.hand_offs.c.conversation_id == bindparam("conversation"))
-            .scalar_subquery(),
-            0,
-        ),
-    )
-    .order_by(tables.interactions.c.id.desc())
-    .limit(bindparam("limit"))
-)
 
 
 def conversation(c: Connection, conversation_id: str) -> ConversationView | None:
@@ -168,8 +153,8 @@ def choice(c: Connection, conversation_id: str, said: str, *, again: str | None 
     return next((button for button in offered.items() if said in button), None)
 
 
-def next_turn(c: Connection, conversation_id: str, scores: int) -> PendingTurn | None:
-    """The oldest pending turn of a conversation, with the last `scores` sentiment scores before it."""
+def next_turn(c: Connection, conversation_id: str) -> PendingTurn | None:
+    """The oldest pending turn of a conversation."""
     turn, message, table = tables.turns, tables.messages, tables.conversations
     row = c.execute(
         select(turn.c.id.label("turn_id"), turn.c.payload, message.c.text, table)
@@ -181,7 +166,6 @@ def next_turn(c: Connection, conversation_id: str, scores: int) -> PendingTurn |
     ).one_or_none()
     if row is None:
         return None
-    history = recent_sentiments(c, conversation_id, scores)
     return PendingTurn(
         row.turn_id,
         conversation_id,
@@ -192,7 +176,7 @@ def next_turn(c: Connection, conversation_id: str, scores: int) -> PendingTurn |
         row.locale,
         row.verified,
         row.tracker_turn_id,
-        history,
+        tuple(row.recent_scores or ()),
         row.agent_read_seq > 0,
     )
 
@@ -220,12 +204,6 @@ def interaction(c: Connection, turn_id: int) -> InteractionView | None:
         .where(table.c.turn_id == turn_id)
     ).one_or_none()
     return InteractionView(*row) if row else None
-
-
-def recent_sentiments(c: Connection, conversation_id: str, limit: int) -> tuple[float, ...]:
-    """The sentiment scores (−1…1) of a conversation's last messages, oldest first; those handed to a person before are not counted."""
-    scores = c.execute(_RECENT_SCORES, {"conversation": conversation_id, "limit": limit}).scalars().all()
-    return tuple(reversed(scores))
 
 
 def recent_interactions(c: Connection, conversation_id: str, limit: int) -> list[InteractionView]:

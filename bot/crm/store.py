@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, and_, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from bot.conversation import escalation
@@ -31,12 +31,14 @@ from bot.crm.parts import (
     ticket_happened,
 )
 from bot.crm.parts import append as _append
+from bot.crm.parts import insert as _insert
 from bot.crm.parts import inserted as _inserted
+from bot.crm.parts import lock as _lock
 from bot.crm.records import Accepted, Finished, OutboxItem, PendingTurn, Role, User, Visit
 from bot.errors import BadInput, Conflict, NotFound
 
 RECENT_SCORES = 5
-"""Earlier messages whose sentiment goes with a turn."""
+"""Earlier messages whose sentiment goes with a turn; those before a hand-off do not count."""
 CAPACITY = 5
 """Conversations that an agent takes at a time, unless told otherwise."""
 MOST_AT_ONCE = 100
@@ -48,12 +50,30 @@ _KNOWN_MESSAGE = (
     .join(tables.turns, tables.turns.c.message_id == tables.messages.c.id)
     .where(tables.messages.c.conversation_id == bindparam("conversation"), tables.messages.c.client_id == bindparam("client"))
 )
-_PENDING = (
-    select(tables.turns.c.id)
-    .where(tables.turns.c.conversation_id == bindparam("conversation"), tables.turns.c.status == "pending")
-    .limit(1)
+_OTHER = tables.turns.alias()
+_PENDING = select(func.min(_OTHER.c.id)).where(_OTHER.c.conversation_id == tables.conversations.c.id, _OTHER.c.status == "pending")
+_ACCEPTING = select(
+    *(tables.conversations.c[name] for name in ("id", "customer_id", "state", "last_seq", "lease_owner", "lease_until")),
+    *(tables.conversations.c[name] for name in ("locale", "verified", "tracker_turn_id", "recent_scores")),
+    *(tables.conversations.c[name] for name in ("queue", "unanswered_since", "agent_read_seq")),
+    _PENDING.correlate(tables.conversations).scalar_subquery().label("waiting"),
+    select(tables.messages.c.id)
+    .where(tables.messages.c.conversation_id == tables.conversations.c.id, tables.messages.c.client_id == bindparam("client"))
+    .correlate(tables.conversations)
+    .scalar_subquery()
+    .label("known"),
+).where(tables.conversations.c.id == bindparam("id"))
+_FINISHING = (
+    select(
+        *(tables.conversations.c[name] for name in ("id", "customer_id", "state", "last_seq", "lease_owner", "recent_scores")),
+        *(tables.conversations.c[name] for name in ("queue", "urgency", "queued_at", "due_at")),
+        tables.turns.c.status.label("turn_status"),
+        tables.turns.c.message_id,
+        _PENDING.where(_OTHER.c.id != tables.turns.c.id).correlate(tables.conversations, tables.turns).scalar_subquery().label("next"),
+    )
+    .join(tables.turns, tables.turns.c.conversation_id == tables.conversations.c.id)
+    .where(tables.turns.c.id == bindparam("turn"))
 )
-_TURN = select(tables.turns.c.status, tables.turns.c.message_id).where(tables.turns.c.id == bindparam("id"))
 _DONE = update(tables.turns).where(tables.turns.c.id == bindparam("turn"))
 
 
@@ -194,21 +214,21 @@ def accept_message(
         NotFound: there is no such conversation.
         BadInput: an attachment is not there, or was sent already.
     """
-    row = c.execute(_CONVERSATION, {"id": conversation_id}).one_or_none()
+    _lock(c, conversation_id)
+    row = c.execute(_ACCEPTING, {"id": conversation_id, "client": client_id}).one_or_none()
     if row is None:
         raise NotFound("there is no such conversation")
-    known = c.execute(_KNOWN_MESSAGE, {"conversation": conversation_id, "client": client_id}).one_or_none()
-    if known is not None:
+    if row.known is not None:
+        known = c.execute(_KNOWN_MESSAGE, {"conversation": conversation_id, "client": client_id}).one()
         return Accepted(known.seq, known.own_turn, row.state, True, queries.message_view(known))
     at = now()
     state, changes = _when_written_to(c, row, leaves_queue, at)
     files = attachments_to_send(c, row.id, attachments, None)
     view = _append(c, row.id, row.last_seq + 1, "customer", text, at=at, client_id=client_id, attachments=files)
-    waiting = c.execute(_PENDING, {"conversation": row.id}).scalar()
     turn_id = _inserted(c, tables.turns, conversation_id=row.id, message_id=view.id, status="pending", payload=payload, created_at=at)
     changes |= {"last_seq": row.last_seq + 1, "state": state, "updated_at": at}
     free = row.lease_owner in {None, owner} or row.lease_until is None or row.lease_until < at
-    takes = owner is not None and free and waiting is None
+    takes = owner is not None and free and row.waiting is None
     if takes:
         changes |= {"lease_owner": owner, "lease_until": at + timedelta(seconds=lease_seconds)}
     c.execute(_CHANGED, {"conversation": row.id, **changes})
@@ -216,7 +236,7 @@ def accept_message(
     if takes:
         turn = PendingTurn(
             turn_id, row.id, row.customer_id, text, payload, state, row.locale, row.verified, row.tracker_turn_id,
-            queries.recent_sentiments(c, row.id, RECENT_SCORES), row.agent_read_seq > 0,
+            tuple(row.recent_scores or ()), row.agent_read_seq > 0,
     )  # fmt: skip
     return Accepted(view.message.seq, turn_id, state, False, view.message, turn)
 
@@ -251,7 +271,7 @@ def claim_turns(c: Connection, owner: str, *, lease_seconds: float = 30.0, limit
     if not found:
         return []
     # One that was free when it was looked for may have been worked off before it was locked.
-    turns = [pending for pending in (queries.next_turn(c, key, RECENT_SCORES) for key in found) if pending is not None]
+    turns = [pending for pending in (queries.next_turn(c, key) for key in found) if pending is not None]
     c.execute(
         update(conversation)
         .where(conversation.c.id.in_([pending.conversation_id for pending in turns]))
@@ -285,35 +305,33 @@ def finish_turn(c: Connection, outcome: TurnOutcome, *, owner: str | None, lease
     Raises:
         Conflict: an order changed meanwhile, so that what was confirmed is not possible any more.
     """
-    row = c.execute(_CONVERSATION, {"id": outcome.conversation_id}).one()
-    status, message_id = c.execute(_TURN, {"id": outcome.turn_id}).one()
-    if status == "done" or (owner is not None and row.lease_owner != owner):
+    _lock(c, outcome.conversation_id)
+    row: Row[Any] = c.execute(_FINISHING, {"turn": outcome.turn_id}).one()  # type: ignore[assignment]
+    if row.turn_status == "done" or (owner is not None and row.lease_owner != owner):
         return Finished(outcome.turn_id, row.id, row.state, None, discarded=True)
     if owner is not None and (outcome.mode == "reply") != (row.state == "bot"):
-        return Finished(outcome.turn_id, row.id, row.state, None, next=queries.next_turn(c, row.id, RECENT_SCORES), discarded=True)
+        return Finished(outcome.turn_id, row.id, row.state, None, next=queries.next_turn(c, row.id), discarded=True)
     at = now()
-    _write_interaction(c, outcome, row, message_id, at)
-    seq = row.last_seq
+    _write_interaction(c, outcome, row, at)
     written = []
-    for reply in outcome.replies:
-        seq += 1
+    for seq, reply in enumerate(outcome.replies, row.last_seq + 1):
         buttons = [asdict(button) for button in reply.buttons]
         written.append(_append(c, row.id, seq, "bot", reply.text, at=at, buttons=buttons, turn_id=outcome.turn_id).message)
-    changes: dict[str, Any] = {"last_seq": seq, "updated_at": at}
     score = outcome.interaction.sentiment_score
+    scores = [] if outcome.hand_off else [*(row.recent_scores or ()), round(score, 4)][-RECENT_SCORES:]
+    changes: dict[str, Any] = {"last_seq": row.last_seq + len(written), "recent_scores": scores, "updated_at": at}
     changes |= _write_effects(c, row, outcome.turn_id, outcome.tickets, outcome.order_changes, outcome.hand_off, score, at)
     if row.state == "queued":
         changes |= _moved_up(c, row, outcome.interaction, at)
     # An observed turn brings no events unless the assistant is to know what was said.
     if outcome.error is None and (outcome.mode == "reply" or outcome.tracker_events):
         changes |= {"tracker_turn_id": outcome.turn_id, "slots": outcome.slots, "active_loop": outcome.active_loop}
-        _inserted(c, tables.tracker_turns, turn_id=outcome.turn_id, conversation_id=row.id, events=list(outcome.tracker_events))
+        _insert(c, tables.tracker_turns, turn_id=outcome.turn_id, conversation_id=row.id, events=list(outcome.tracker_events))
     c.execute(_DONE, {"turn": outcome.turn_id, "status": "done", "done_at": at, "error": outcome.error})
-    next_id = c.execute(_PENDING, {"conversation": row.id}).scalar()
     if owner is not None:
         changes |= (
             {"lease_owner": owner, "lease_until": at + timedelta(seconds=lease_seconds)}
-            if next_id
+            if row.next
             else {"lease_owner": None, "lease_until": None}
         )
     c.execute(_CHANGED, {"conversation": row.id, **changes})
@@ -324,7 +342,7 @@ def finish_turn(c: Connection, outcome: TurnOutcome, *, owner: str | None, lease
         state,
         queries.position(c, row.id) if state == "queued" else None,
         tuple(written),
-        queries.next_turn(c, row.id, RECENT_SCORES) if next_id and owner is not None else None,
+        queries.next_turn(c, row.id) if row.next and owner is not None else None,
     )
 
 
@@ -344,11 +362,11 @@ def apply_effects(
         c.execute(update(conversation).where(conversation.c.id == conversation_id).values(**changes))
 
 
-def _write_interaction(c: Connection, outcome: TurnOutcome, row: Row[Any], message_id: int, at: datetime) -> None:
+def _write_interaction(c: Connection, outcome: TurnOutcome, row: Row[Any], at: datetime) -> None:
     seen = outcome.interaction
-    _inserted(
+    _insert(
         c, tables.interactions,
-        turn_id=outcome.turn_id, message_id=message_id, conversation_id=row.id, customer_id=row.customer_id, mode=outcome.mode,
+        turn_id=outcome.turn_id, message_id=row.message_id, conversation_id=row.id, customer_id=row.customer_id, mode=outcome.mode,
         intent=seen.intent, intent_confidence=seen.intent_confidence, fallback=seen.fallback, queue=seen.queue,
         queue_confidence=seen.queue_confidence, queue_scores={name: round(score, 4) for name, score in seen.queue_scores.items()},
         queue_evidence=[asdict(evidence) for evidence in seen.queue_evidence], sentiment=seen.sentiment,

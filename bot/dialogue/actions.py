@@ -21,6 +21,7 @@ from rasa_sdk import Tracker
 from rasa_sdk.executor import ActionExecutor, CollectingDispatcher
 from rasa_sdk.interfaces import ActionExecutionRejection as Rejected
 
+from bot.dialogue.quick import latest_only
 from bot.dialogue.turn import current_turn
 
 RECENT_EVENTS = 24
@@ -97,17 +98,8 @@ def _as_sdk(tracker: DialogueStateTracker) -> Tracker:
     )
 
 
-_DOMAINS: dict[int, tuple[Domain, dict[str, Any]]] = {}
-
-
-def _domain_of(domain: Domain) -> dict[str, Any]:
-    """The domain as actions get it; made once per domain, since it does not change while a model is served."""
-    known = _DOMAINS.get(id(domain))
-    if known is None or known[0] is not domain:
-        _DOMAINS.clear()
-        known = _DOMAINS[id(domain)] = domain, domain.as_dict()
-    return known[1]
-
+_domain_of: Callable[[Domain], dict[str, Any]] = latest_only(Domain.as_dict)
+"""The domain as actions get it."""
 
 _event_class = cache(Event.resolve_by_type)
 """Rasa walks all event classes for every event that it reads; which class a name means does not change."""

@@ -63,6 +63,7 @@ class Assistant:
 
         from bot.dialogue.actions import actions_in_process, custom_actions
         from bot.dialogue.locks import FifoLockStore
+        from bot.dialogue.quick import serve_quickly
         from bot.dialogue.runner import SequentialGraphRunner
         from bot.dialogue.trackers import LiveTrackerStore
 
@@ -71,6 +72,7 @@ class Assistant:
 
         trackers = LiveTrackerStore(load_tracker)
         agent = Agent.load(model, tracker_store=trackers, lock_store=FifoLockStore(), action_endpoint=actions_in_process())
+        serve_quickly()
         if not agent.is_ready():
             raise ModelError(f"Rasa cannot load {model.name}; run: make train")
         # Rasa wraps the store in one that goes on in memory, silently, when reading fails.

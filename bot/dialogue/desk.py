@@ -120,10 +120,10 @@ class Desk:
             return known
         visit = await self._database.run(store.visit_of_sender, "rasa", sender)
         accepted = await self._database.run(store.accept_message, visit.conversation_id, message_id, text or "/")
-        scores = await self._database.read(queries.recent_sentiments, visit.conversation_id, store.RECENT_SCORES)
+        pending = await self._database.read(queries.next_turn, visit.conversation_id)
         turn = Turn(
             turn_id=accepted.turn_id, conversation_id=visit.conversation_id, customer_id=visit.customer_id, text=text, locale="zh",
-            verified=False, tracker_turn_id=None, history=tuple(scores), payload=message_id,
+            verified=False, tracker_turn_id=None, history=pending.history if pending else (), payload=message_id,
         )  # fmt: skip
         self._foreign[sender] = turn
         while len(self._foreign) > REMEMBERED_SENDERS:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from graphlib import TopologicalSorter
-from typing import Any
+from typing import Any, NamedTuple
 
-from rasa.engine.graph import ExecutionContext, GraphNodeHook, GraphSchema
+from rasa.engine.graph import ExecutionContext, GraphNode, GraphNodeHook, GraphSchema
 from rasa.engine.runner.dask import DaskGraphRunner
 from rasa.engine.runner.interface import GraphRunner
 from rasa.engine.storage.storage import ModelStorage
+
+
+class _Step(NamedTuple):
+    name: str
+    function: Callable[..., Any]
+    component: Any
+    inputs: tuple[tuple[str, str], ...]
+    """Names of arguments, and of the nodes or inputs that they come from."""
 
 
 class SequentialGraphRunner(GraphRunner):
@@ -16,8 +25,8 @@ class SequentialGraphRunner(GraphRunner):
 
     def __init__(self, loaded: DaskGraphRunner) -> None:
         self._schema: GraphSchema = loaded._graph_schema
-        self._nodes = loaded._instantiated_nodes
-        self._orders: dict[tuple[str, ...], list[tuple[str, tuple[str, ...]]]] = {}
+        self._nodes: dict[str, GraphNode] = loaded._instantiated_nodes
+        self._orders: dict[tuple[str, ...], list[_Step]] = {}
 
     @classmethod
     def create(
@@ -33,14 +42,16 @@ class SequentialGraphRunner(GraphRunner):
     def run(self, inputs: dict[str, Any] | None = None, targets: list[str] | None = None) -> dict[str, Any]:
         """The outputs of the targets, by name."""
         wanted = tuple(targets or self._schema.target_names)
-        results: dict[str, tuple[str, Any]] = {name: (name, value) for name, value in (inputs or {}).items()}
-        for name, needs in self._order(wanted):
-            results[name] = self._nodes[name](*(results[need] for need in needs))
-        return dict(results[name] for name in wanted)
+        results = dict(inputs or {})
+        for step in self._order(wanted):
+            results[step.name] = step.function(step.component, **{name: results[source] for name, source in step.inputs})
+        return {name: results[name] for name in wanted}
 
-    def _order(self, targets: tuple[str, ...]) -> list[tuple[str, tuple[str, ...]]]:
+    def _order(self, targets: tuple[str, ...]) -> list[_Step]:
         if targets not in self._orders:
-            nodes = self._schema.minimal_graph_schema(list(targets)).nodes
-            needs = {name: tuple(node.needs.values()) for name, node in nodes.items()}
-            self._orders[targets] = [(name, needs[name]) for name in TopologicalSorter(needs).static_order() if name in needs]
+            schema = self._schema.minimal_graph_schema(list(targets)).nodes
+            order = TopologicalSorter({name: tuple(node.needs.values()) for name, node in schema.items()}).static_order()
+            # A loaded model's components are there already and have no hooks: what is left of a node is its function.
+            nodes = [self._nodes[name] for name in order if name in schema]
+            self._orders[targets] = [_Step(node._node_name, node._fn, node._component, tuple(node._inputs.items())) for node in nodes]
         return self._orders[targets]

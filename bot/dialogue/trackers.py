@@ -16,6 +16,7 @@ from rasa.shared.core.events import ActionExecuted, ActiveLoop, Event, SlotSet, 
 from rasa.shared.core.trackers import DialogueStateTracker
 
 from bot.crm.records import TrackerRecord
+from bot.dialogue.quick import QuickTracker
 from bot.dialogue.turn import current_turn
 
 KEPT_TURNS = 2
@@ -26,7 +27,7 @@ MOST_TURNS = 3
 
 @dataclass(slots=True)
 class _Live:
-    tracker: DialogueStateTracker
+    tracker: QuickTracker
     turn_id: int | None
     collected: int
     """How many events of the tracker are already written."""
@@ -66,8 +67,8 @@ class LiveTrackerStore(TrackerStore):
         if record is None:
             self._live.pop(sender_id, None)
             return None
-        events = _events(record.events)
-        tracker = self._window(sender_id, record.slots, record.active_loop, events)
+        events = _window(record.slots, record.active_loop, _events(record.events))
+        tracker = QuickTracker.from_events(sender_id, events, self._domain.slots, domain=self._domain)
         self._keep(sender_id, _Live(tracker, expected, len(tracker.events)))
         return tracker
 
@@ -91,12 +92,16 @@ class LiveTrackerStore(TrackerStore):
             return
         if sum(isinstance(event, UserUttered) for event in live.tracker.events) > MOST_TURNS:
             tracker = live.tracker
-            live.tracker = self._window(conversation_id, tracker.current_slot_values(), tracker.active_loop_name, tracker.events)
+            live.tracker = tracker.with_events(_window(tracker.current_slot_values(), tracker.active_loop_name, tracker.events))
         live.turn_id, live.collected = turn_id, len(live.tracker.events)
 
     def forget(self, conversation_id: str) -> None:
         """The current turn was not written: what it did to the live tracker is void."""
         self._live.pop(conversation_id, None)
+
+    def init_tracker(self, sender_id: str) -> DialogueStateTracker:
+        """An empty tracker."""
+        return QuickTracker(sender_id, self.domain.slots)
 
     async def keys(self) -> Iterable[str]:
         """The conversations in memory."""
@@ -108,16 +113,15 @@ class LiveTrackerStore(TrackerStore):
         while len(self._live) > self._capacity:
             self._live.popitem(last=False)
 
-    def _window(
-        self, conversation_id: str, slots: dict[str, Any], active_loop: str | None, events: Iterable[Event]
-    ) -> DialogueStateTracker:
-        """A tracker of the last turns that opens with the slots and the form as they are now."""
-        recent = _last_turns(list(events), KEPT_TURNS)
-        opening: list[Event] = [SlotSet(name, value) for name, value in slots.items() if value is not None]
-        if active_loop and not any(isinstance(event, ActiveLoop) for event in recent):
-            opening.append(ActiveLoop(active_loop))
-        opening.append(ActionExecuted(ACTION_LISTEN_NAME))
-        return DialogueStateTracker.from_events(conversation_id, opening + recent, self._domain.slots, domain=self._domain)
+
+def _window(slots: dict[str, Any], active_loop: str | None, events: Iterable[Event]) -> list[Event]:
+    """The events of the last turns, opened by the slots and the form as they are now."""
+    recent = _last_turns(list(events), KEPT_TURNS)
+    opening: list[Event] = [SlotSet(name, value) for name, value in slots.items() if value is not None]
+    if active_loop and not any(isinstance(event, ActiveLoop) for event in recent):
+        opening.append(ActiveLoop(active_loop))
+    opening.append(ActionExecuted(ACTION_LISTEN_NAME))
+    return opening + recent
 
 
 def _last_turns(events: list[Event], turns: int) -> list[Event]:

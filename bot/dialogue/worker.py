@@ -1,7 +1,7 @@
 """Works on the pending turns of conversations: one at a time in each, several conversations side by side."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import structlog
 
@@ -50,10 +50,10 @@ class Worker:
         await self._database.run(store.release_leases, self._owner)
         self._polling = asyncio.create_task(self._poll())
 
-    def take(self, turn: PendingTurn) -> None:
-        """Work on a turn whose conversation this worker has leased."""
+    def take(self, turn: PendingTurn, accepted: Awaitable[None] | None = None) -> None:
+        """Work on a turn whose conversation this worker has leased; it counts once `accepted`, if given, is done."""
         before = self._working.get(turn.conversation_id)
-        task = asyncio.create_task(self._work(turn, before))
+        task = asyncio.create_task(self._work(turn, before, accepted))
         self._working[turn.conversation_id] = task
 
     def hint(self) -> None:
@@ -68,11 +68,11 @@ class Worker:
         await asyncio.gather(*self._working.values(), return_exceptions=True)
         await self._database.run(store.release_leases, self._owner)
 
-    async def _work(self, turn: PendingTurn, before: "asyncio.Task[None] | None") -> None:
+    async def _work(self, turn: PendingTurn, before: "asyncio.Task[None] | None", accepted: Awaitable[None] | None) -> None:
         try:
             if before is not None:
                 await asyncio.wait([before])
-            await self._until_none_waits(turn)
+            await self._until_none_waits(turn, accepted)
         except Exception as error:
             # The turn stays pending and its lease runs out: it is tried again then.
             self._assistant.forget(turn.conversation_id)
@@ -86,11 +86,14 @@ class Worker:
             if self._working.get(turn.conversation_id) is asyncio.current_task():
                 del self._working[turn.conversation_id]
 
-    async def _until_none_waits(self, turn: PendingTurn | None) -> None:
+    async def _until_none_waits(self, turn: PendingTurn | None, accepted: Awaitable[None] | None) -> None:
         while turn is not None:
             async with self._slots:
                 self.on_started(turn.conversation_id)
                 outcome = await self._assistant.answer(turn)
+                if accepted is not None:
+                    await accepted
+                    accepted = None
                 finished = await self._database.run(store.finish_turn, outcome, owner=self._owner, lease_seconds=LEASE_SECONDS)
             if finished.discarded or outcome.error is not None:
                 self._assistant.forget(turn.conversation_id)

@@ -13,7 +13,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 
 from bot.conversation.messages import ASK_FOR_A_PERSON, ATTACHED, ATTACHES, LONGEST, PERSON_WORDS
 from bot.crm import queries, store
-from bot.crm.records import Visit
+from bot.crm.records import Change, MessageView, Visit
 from bot.errors import BadInput, Forbidden, ZhikeError, in_short
 from bot.web.frames import Frame, error_frame, message_frame, read_frame, state_frame
 from bot.web.keys import ADDRESSES, HUB, SERVICE, VISITORS, VISITS
@@ -54,6 +54,7 @@ class Chat:
         self._socket = socket
         self._greeted = False
         self._news = asyncio.Event()
+        self._changes: list[Change | None] = []
         self._shows_typing = False
         self._typing: asyncio.TimerHandle | None = None
         self._told: dict[str, Any] | None = None
@@ -88,8 +89,9 @@ class Chat:
         """The server stops; the client will come back."""
         await self._socket.close(code=WSCloseCode.SERVICE_RESTART)
 
-    def wake(self) -> None:
-        """There may be something new."""
+    def wake(self, change: Change | None = None) -> None:
+        """There is something new: this change, or whatever the record has."""
+        self._changes.append(change)
         self._news.set()
 
     def working(self) -> None:
@@ -266,26 +268,45 @@ class Chat:
                 )
 
     async def _tell_news(self) -> None:
+        changes, self._changes = self._changes, []
+        for change in changes:
+            if change is None or not self._continues(change):
+                await self._read_news()
+                return
+            await self._show(change.messages)
+            await self._show_state({"type": "state", "state": change.state, "position": None})
+
+    def _continues(self, change: Change) -> bool:
+        """Whether a change holds all that this socket has not shown. Places in a queue are looked up."""
+        following = (message.seq for message in change.messages if message.seq > self.cursor)
+        return next(following, self.cursor + 1) == self.cursor + 1 and "queued" not in {change.state, self.state}
+
+    async def _read_news(self) -> None:
         while True:
             messages, conversation = await self._service.database.read(queries.since, self.conversation_id, self.cursor, PAGE)
-            answered = any(message.sender != "customer" for message in messages)
-            if answered:
-                await self._hide_typing()
-            for message in messages:
-                await self._send(message_frame(message))
-                self.cursor = message.seq
+            await self._show(messages)
             if len(messages) < PAGE:
                 break
-        was_queued, self.state = self.state == "queued", conversation.state
-        told = state_frame(conversation)
-        if told != self._told:
-            self._told = told
-            await self._send(told)
-            if was_queued != (self.state == "queued"):
-                self._hub.queue_changed()
+        await self._show_state(state_frame(conversation))
         if conversation.agent_read_seq > self._told_read:
             self._told_read = conversation.agent_read_seq
             await self._send(read_frame(self._told_read))
+
+    async def _show(self, messages: Sequence[MessageView]) -> None:
+        if any(message.sender != "customer" for message in messages):
+            await self._hide_typing()
+        for message in messages:
+            if message.seq > self.cursor:
+                await self._send(message_frame(message))
+                self.cursor = message.seq
+
+    async def _show_state(self, frame: dict[str, Any]) -> None:
+        was_queued, self.state = self.state == "queued", frame["state"]
+        if frame != self._told:
+            self._told = frame
+            await self._send(frame)
+            if was_queued != (self.state == "queued"):
+                self._hub.queue_changed()
 
     def _show_typing(self) -> None:
         self._shows_typing = True

@@ -1,4 +1,4 @@
-"""Delivers what is new in conversations to the sockets that show them, always from the record, in order."""
+"""Tells the sockets that show a conversation what is new in it."""
 
 import asyncio
 from collections import defaultdict
@@ -8,6 +8,7 @@ from typing import Protocol
 import structlog
 
 from bot.crm import queries
+from bot.crm.records import Change
 from bot.errors import ZhikeError
 from bot.service import Service
 
@@ -24,8 +25,8 @@ class Listener(Protocol):
     cursor: int
     state: str
 
-    def wake(self) -> None:
-        """There may be something new: look into the record."""
+    def wake(self, change: Change | None = None) -> None:
+        """There is something new: this change, or whatever the record has."""
 
     def working(self) -> None:
         """The assistant has begun to work on an answer."""
@@ -38,7 +39,7 @@ class Listener(Protocol):
 
 
 class Hub:
-    """Knows which sockets show which conversation. A change costs each of its sockets one look into the record."""
+    """Knows which sockets show which conversation."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
@@ -73,10 +74,10 @@ class Hub:
         if not listeners:
             self._listeners.pop(listener.conversation_id, None)
 
-    def changed(self, conversation_id: str) -> None:
+    def changed(self, conversation_id: str, change: Change | None = None) -> None:
         """There is something new in a conversation."""
         for listener in self._listeners.get(conversation_id, ()):
-            listener.wake()
+            listener.wake(change)
 
     def queue_changed(self) -> None:
         """Somebody joined or left a queue: those who wait may have another place in it."""

@@ -585,7 +585,7 @@ def test_thumbs_are_for_the_assistant_and_for_one_s_own_conversation(database: D
     mine, theirs = visit(database).conversation_id, visit(database).conversation_id
     for conversation_id in (mine, theirs):
         say(database, conversation_id)
-    finish(database, database.transaction(queries.next_turn, theirs, 5), replies=(Reply("在的"),))
+    finish(database, database.transaction(queries.next_turn, theirs), replies=(Reply("在的"),))
     for seq in (1, 2, 0):  # the customer's own message, another conversation's, none
         with pytest.raises(BadInput):
             database.transaction(store.record_feedback, mine, seq, "up")

@@ -127,7 +127,7 @@ async def test_what_is_told_to_listeners_is_in_the_record(talk: Talk, service: S
     """Typing begins, and news are told only after the commit; nothing is told of what was discarded."""
     told: list[str] = []
     service.on_started(lambda conversation_id: told.append(f"typing {len(talk.messages())}"))
-    service.on_changed(lambda conversation_id: told.append(f"changed {len(talk.messages())}"))
+    service.on_changed(lambda conversation_id, change: told.append(f"changed {len(talk.messages())}"))
     await talk.say("你好")
     after = len(talk.messages())
     assert after > 1

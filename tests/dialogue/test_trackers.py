@@ -132,7 +132,7 @@ async def test_what_was_not_written_is_forgotten(talk: Talk, assistant: Assistan
 def _pending(talk: Talk) -> Any:
     from bot.crm import queries
 
-    turn = talk.service.database.transaction(queries.next_turn, talk.id, 5)
+    turn = talk.service.database.transaction(queries.next_turn, talk.id)
     assert turn is not None
     return turn
 
