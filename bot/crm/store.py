@@ -215,7 +215,7 @@ def accept_message(
         BadInput: an attachment is not there, or was sent already.
     """
     _lock(c, conversation_id)
-    row = c.execute(_ACCEPTING, {"id": conversation_id, "client": client_id}).one_or_none()
+    row: Row[Any] | None = c.execute(_ACCEPTING, {"id": conversation_id, "client": client_id}).one_or_none()  # type: ignore[assignment]
     if row is None:
         raise NotFound("there is no such conversation")
     if row.known is not None:
