@@ -57,12 +57,12 @@ class Chat:
         self._shows_typing = False
         self._typing: asyncio.TimerHandle | None = None
         self._told: dict[str, Any] | None = None
-        self._told_read = 0
         self._types, self._typed_at = False, -math.inf
         self._language = "zh"
         self.conversation_id = ""
         self.cursor = 0
         self.state = "bot"
+        self.agent_read = 0
 
     async def run(self) -> None:
         """Answer frames until the customer goes."""
@@ -93,8 +93,8 @@ class Chat:
         self._news.set()
 
     def working(self) -> None:
-        """Show that an answer is under way, if it takes more than a moment."""
-        if self._typing is None:
+        """Show that an answer is under way, if it takes more than a moment. While a person owns the conversation, none is."""
+        if self._typing is None and self.state in {"bot", "closed"}:
             self._typing = asyncio.get_running_loop().call_later(TYPING_AFTER_SECONDS, self._show_typing)
 
     def agent_types(self, on: bool) -> None:
@@ -283,9 +283,9 @@ class Chat:
             await self._send(told)
             if was_queued != (self.state == "queued"):
                 self._hub.queue_changed()
-        if conversation.agent_read_seq > self._told_read:
-            self._told_read = conversation.agent_read_seq
-            await self._send(read_frame(self._told_read))
+        if conversation.agent_read_seq > self.agent_read:
+            self.agent_read = conversation.agent_read_seq
+            await self._send(read_frame(self.agent_read))
 
     def _show_typing(self) -> None:
         self._shows_typing = True
