@@ -112,13 +112,11 @@ def message_view(row: Row[Any]) -> MessageView:
     )
 
 
-def news(c: Connection, conversation_ids: Sequence[str]) -> dict[str, tuple[int, str]]:
-    """The last `seq` and the owner of each conversation: what changes when something happened."""
+def news(c: Connection, conversation_ids: Sequence[str]) -> dict[str, tuple[int, str, int]]:
+    """The last `seq`, the owner, and what a person has read of each conversation: what changes when something happened."""
     table = tables.conversations
-    return {
-        row.id: (row.last_seq, row.state)
-        for row in c.execute(select(table.c.id, table.c.last_seq, table.c.state).where(table.c.id.in_(conversation_ids)))
-    }
+    wanted = select(table.c.id, table.c.last_seq, table.c.state, table.c.agent_read_seq).where(table.c.id.in_(conversation_ids))
+    return {row.id: (row.last_seq, row.state, row.agent_read_seq) for row in c.execute(wanted)}
 
 
 def offered_choices(c: Connection, conversation_id: str, *, again: str | None = None) -> dict[str, str]:

@@ -82,7 +82,7 @@ def make_app(service: Service) -> web.Application:
             web.post("/agent/settings/canned", staff_pages.save_canned),
             *tickets.ROUTES,
             *numbers.ROUTES,
-            *pages.files(pages.WIDGET, "/widget"),
+            *pages.widget(),
             *pages.files(pages.STATIC, "/static"),
         ]
     )

@@ -58,12 +58,12 @@ class Chat:
         self._shows_typing = False
         self._typing: asyncio.TimerHandle | None = None
         self._told: dict[str, Any] | None = None
-        self._told_read = 0
         self._types, self._typed_at = False, -math.inf
         self._language = "zh"
         self.conversation_id = ""
         self.cursor = 0
         self.state = "bot"
+        self.agent_read = 0
 
     async def run(self) -> None:
         """Answer frames until the customer goes."""
@@ -95,8 +95,8 @@ class Chat:
         self._news.set()
 
     def working(self) -> None:
-        """Show that an answer is under way, if it takes more than a moment."""
-        if self._typing is None:
+        """Show that an answer is under way, if it takes more than a moment. While a person owns the conversation, none is."""
+        if self._typing is None and self.state in {"bot", "closed"}:
             self._typing = asyncio.get_running_loop().call_later(TYPING_AFTER_SECONDS, self._show_typing)
 
     def agent_types(self, on: bool) -> None:
@@ -288,9 +288,9 @@ class Chat:
             if len(messages) < PAGE:
                 break
         await self._show_state(state_frame(conversation))
-        if conversation.agent_read_seq > self._told_read:
-            self._told_read = conversation.agent_read_seq
-            await self._send(read_frame(self._told_read))
+        if conversation.agent_read_seq > self.agent_read:
+            self.agent_read = conversation.agent_read_seq
+            await self._send(read_frame(self.agent_read))
 
     async def _show(self, messages: Sequence[MessageView]) -> None:
         if any(message.sender != "customer" for message in messages):

@@ -4,7 +4,7 @@ import json
 import re
 from typing import Any
 
-from bot.conversation.messages import LONGEST, clean, too_long
+from bot.conversation.messages import ATTACHED, LONGEST, clean, too_long
 from bot.crm.records import ConversationView, MessageView
 from bot.errors import BadInput, TooLong, ZhikeError
 
@@ -98,7 +98,7 @@ def message_frame(message: MessageView) -> dict[str, Any]:
         "seq": message.seq,
         "from": message.sender,
         "name": message.name,
-        "text": message.text,
+        "text": "" if message.attachments and message.text in ATTACHED.values() else message.text,
         "buttons": list(message.buttons),
         "at": message.at.isoformat(timespec="milliseconds"),
     }

@@ -24,6 +24,7 @@ class Listener(Protocol):
     conversation_id: str
     cursor: int
     state: str
+    agent_read: int
 
     def wake(self, change: Change | None = None) -> None:
         """There is something new: this change, or whatever the record has."""
@@ -112,7 +113,8 @@ class Hub:
             except ZhikeError as error:
                 log.error("cannot look for news", error=str(error))
                 continue
-            for conversation_id, (last_seq, state) in news.items():
+            for conversation_id, (last_seq, state, agent_read) in news.items():
                 for listener in self._listeners.get(conversation_id, ()):
-                    if listener.cursor < last_seq or listener.state != state or state == "queued":
+                    moved = listener.cursor < last_seq or listener.state != state or listener.agent_read < agent_read
+                    if moved or state == "queued":
                         listener.wake()

@@ -66,7 +66,7 @@ async def headers(request: web.Request, handler: Handler) -> web.StreamResponse:
     ancestors = " ".join(("'self'", *settings.shop_origins)) if embeddable else "'none'"
     sockets = f"{'wss' if scheme_of(request, settings) == 'https' else 'ws'}://{request.host}"
     policy = (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
         f"connect-src 'self' {sockets}; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors {ancestors}"
     )
     response.headers.setdefault("Content-Security-Policy", policy)  # downloads have a stricter one

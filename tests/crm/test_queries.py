@@ -52,9 +52,9 @@ def test_news_shows_what_moved(database: Database) -> None:
     talks = [visit(database).conversation_id for _ in range(2)] + [queued(database)]
     say(database, talks[0])
     assert database.transaction(queries.news, [*talks, "nobody"]) == {
-        talks[0]: (1, "bot"),
-        talks[1]: (0, "bot"),
-        talks[2]: (1, "queued"),
+        talks[0]: (1, "bot", 0),
+        talks[1]: (0, "bot", 0),
+        talks[2]: (1, "queued", 0),
     }
 
 

@@ -97,8 +97,9 @@ async def test_a_picture_is_sent_shown_and_fetched(desk: Desk) -> None:
 async def test_a_picture_needs_no_words(desk: Desk, locale: str, text: str) -> None:
     async with visiting(desk, locale=locale) as customer:
         _, file = await send_file(desk, customer.token)
-        assert (await message(customer, text="", attachments=[file["id"]]))["text"] == text
-        (turn,) = making.rows(desk.database, tables.turns)
+        assert (await message(customer, text="", attachments=[file["id"]]))["text"] == ""
+        (stored,), (turn,) = making.rows(desk.database, tables.messages), making.rows(desk.database, tables.turns)
+        assert stored.text == text, "agents find something to read in their lists"
         assert turn.payload == ATTACHES, "there are no words that could be understood wrongly"
         _, file = await send_file(desk, customer.token)
         assert (await message(customer, attachments=[file["id"]]))["attachments"] == [file]
@@ -193,6 +194,14 @@ async def test_the_customer_sees_what_the_agent_has_read(desk: Desk) -> None:
         assert (await customer.until(type="read"))["seq"] == said["seq"]
     async with visiting(desk, customer.token) as again:
         assert await again.until(type="read") == {"type": "read", "from": "agent", "seq": said["seq"]}
+
+
+async def test_what_was_read_in_another_process_is_noticed_too(desk: Desk) -> None:
+    async with visiting(desk) as customer:
+        agent = talks_to(desk, customer)
+        said = await message(customer, text="在吗")
+        desk.database.transaction(ownership.mark_read_by_agent, customer.conversation, agent, said["seq"])
+        assert (await customer.until(type="read"))["seq"] == said["seq"]
 
 
 async def test_the_agent_is_told_what_the_customer_has_read(desk: Desk) -> None:

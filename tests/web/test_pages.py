@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
+from bot.web.pages import slim
 from tests.servers import ROOT, Server, connected
 from tests.web.conftest import REST_KEY
 
@@ -66,6 +67,27 @@ async def test_the_widget_loads_no_more_than_it_may(browser: aiohttp.ClientSessi
         assert response.status == 200
         loaded += len(gzip.compress(await response.read()))
     assert loaded <= 12 * 1024
+
+
+async def test_the_widget_is_sent_again_only_when_it_has_changed(browser: aiohttp.ClientSession) -> None:
+    first = await browser.get("/widget/widget.js")
+    assert first.content_type == "text/javascript"
+    again = await browser.get("/widget/widget.js", headers={"If-None-Match": first.headers["ETag"]})
+    assert (again.status, await again.read()) == (304, b"")
+    assert (await browser.get("/widget/widget.js", headers={"If-None-Match": '"another"'})).status == 200
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("a {\n  color: red;\n\n}\n", "a {\ncolor: red;\n}\n"),
+        ("/** Says what. */\nexport f;\n", "export f;\n"),
+        ("f();\n    // why\n    // still why\n  g(); // here\n", "f();\ng(); // here\n"),
+        ('const a = "http://x//y";\n', 'const a = "http://x//y";\n'),
+    ],
+)
+def test_what_browsers_do_not_need_is_left_out(text: str, left: str) -> None:
+    assert slim(text) == left
 
 
 @pytest.mark.parametrize("path", ["/widget/../app.py", "/static/%2e%2e/app.py", "/static/..%2f..%2fsettings.py"])

@@ -13,7 +13,7 @@ const wide = matchMedia("(min-width: 48rem)");
 let conversation = page.conversation || null;
 let stuck = true;
 let read = 0;
-let typingEnds, searching;
+let last, typingEnds, searching;
 
 // Lists
 
@@ -99,7 +99,8 @@ function arrange() {
     day = line.dataset.day;
   }
   if (stuck) toEnd();
-  else $("pill").hidden = false;
+  else if (log.lastElementChild?.id !== last) $("pill").hidden = false;
+  last = log.lastElementChild?.id;
   seen();
 }
 
@@ -138,11 +139,18 @@ const after = {
 
 function change(frame) {
   if (frame.conversation && frame.conversation !== conversation) return;
+  if (frame.target === "log" && frame.type !== "place") hush();
   const height = scroll.scrollHeight;
   changes[frame.type](frame);
   if (frame.client) composer.arrived(frame.client);
   after[frame.target]?.();
   if (frame.type === "prepend") scroll.scrollTop += scroll.scrollHeight - height;
+}
+
+/** A transcript that is opened is not read out as a whole. */
+function hush() {
+  $("transcript").ariaLive = "off";
+  setTimeout(() => ($("transcript").ariaLive = "polite"), 1000);
 }
 
 const frames = {

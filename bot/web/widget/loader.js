@@ -82,12 +82,13 @@
   addEventListener("message", ({ source, origin: from, data }) => {
     if (from !== origin || source !== frame?.contentWindow) return;
     if (data.zhike === "hide") show(false);
-    if (data.zhike === "agreed") sessionStorage.zhike = 1;
+    if (data.zhike === "agreed") localStorage.zhike = Date.now();
     if (data.zhike !== "unread") return;
     unread = data.value;
     draw();
   });
   draw();
   document.body.append(host);
-  if (sessionStorage.zhike) build();
+  // whoever chatted within the last month may have got an answer since
+  if (Date.now() - localStorage.zhike < 2.6e9) build();
 })();

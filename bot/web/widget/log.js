@@ -17,7 +17,7 @@ function icon(name) {
   return svg;
 }
 
-/** `on` is told choose(button), feedback(seq, value), retry(frame). */
+/** `on` is told choose(button), feedback(seq, value), retry(frame); fetch(id) gets a file. */
 export class Log {
   #list = $("log");
   #box = $("box");
@@ -57,7 +57,7 @@ export class Log {
   }
 
   /** Without `seq` a message is not in the record yet. */
-  add({ seq, id, from, name, text, buttons, at, frame }) {
+  add({ seq, id, from, name, text, buttons, at, frame, attachments = [] }) {
     if (this.#bySeq.has(seq)) return;
     const mine = from === "customer";
     let item = mine && this.#byId.get(id);
@@ -65,6 +65,7 @@ export class Log {
       const who = make("div", { className: "who" }, from === "agent" && name ? `${name} · ` : "", this.#words[from] ?? "");
       if (from === "bot" || from === "agent") who.prepend(icon(from));
       item = make("div", { className: `item ${from}`, testid: "bubble" }, who, make("div", { className: "text", textContent: text }));
+      item.lastChild.append(...attachments.map((file) => this.#file(file)));
       item.dataset.from = from;
       item.frame = frame;
       if (id) this.#byId.set(id, item);
@@ -72,16 +73,39 @@ export class Log {
     item.at = new Date(at);
     item.who = from + name;
     this.#place(item, seq);
-    if (mine) {
-      for (const offer of this.#list.querySelectorAll(".choices")) if (offer.compareDocumentPosition(item) & 4) offer.remove();
-      if (!seq) this.toEnd();
-      return;
-    }
-    if (buttons?.length && !item.matches(":has(~ .customer)")) {
+    if (buttons?.length) {
       const choices = buttons.map((button) => make("button", { testid: "choice", onclick: () => this.#on.choose(button) }, button.title));
       item.append(make("div", { className: "choices" }, ...choices));
     }
-    this.#pill.hidden = this.#stuck;
+    this.tidy();
+    if (mine && !seq) this.toEnd();
+    if (!mine) this.#pill.hidden = this.#stuck;
+  }
+
+  /** Without choices that are over; who waits for a person may still take the last ones. */
+  tidy() {
+    const over = document.body.dataset.state === "queued" ? ".customer ~ .bot" : ".customer";
+    for (const offer of this.#list.querySelectorAll(`.item:has(~ ${over}) .choices`)) offer.remove();
+  }
+
+  read(last) {
+    for (const [seq, item] of this.#bySeq) if (seq <= last && item.dataset.state === "sent") this.#mark(item, "read");
+  }
+
+  #file({ id, name, media_type, size }) {
+    const link = make("a", { testid: "attachment", href: "", download: name }, `${name} · ${Math.ceil(size / 1024)} KB`);
+    const load = async (event) => {
+      event?.preventDefault();
+      const answer = await this.#on.fetch(id);
+      if (!answer.ok) return;
+      link.href = URL.createObjectURL(await answer.blob());
+      link.onclick = null;
+      if (event) link.click();
+      else link.replaceChildren(make("img", { src: link.href, alt: name }));
+    };
+    link.onclick = load;
+    if (media_type.startsWith("image")) load();
+    return link;
   }
 
   /** False without such a message. */

@@ -68,8 +68,11 @@ for (const value of [1, 2, 3, 4, 5]) {
   $("stars").append(make("input", { type: "radio", name: "score", value, label: words.star(value), testid: `rating-${value}` }));
 }
 
+const bearer = () => ({ headers: { Authorization: `Bearer ${store["zhike.token"]}` } });
+
 const log = new Log(words, {
   choose: ({ title, payload }) => say(title, { type: "choice", title, payload }),
+  fetch: (id) => fetch(`/chat/files/${id}`, bearer()),
   feedback: (seq, value) => connection.send({ type: "feedback", seq, value }),
   retry(frame) {
     log.mark(frame.id, "sending");
@@ -87,10 +90,10 @@ const frames = {
       unread.clear();
       log.clear();
     }
+    frames.state(frame);
     $("log").ariaBusy = true;
     messages.forEach(frames.message);
     $("log").ariaBusy = false;
-    frames.state(frame);
     tell("agreed");
   },
   message(frame) {
@@ -115,8 +118,10 @@ const frames = {
     text.placeholder = closed ? words.closed : words.text;
     if (!closed) store["zhike.rated"] = "";
     show("rating", closed && !store["zhike.rated"]);
+    log.tidy();
     allow();
   },
+  read: ({ seq }) => log.read(seq),
   typing: ({ on }) => flash("typing", on * 30_000),
   error({ id, code }) {
     if (!log.mark(id, "failed", 0, code) && code !== "forbidden") toast(code);
@@ -151,6 +156,7 @@ connection = new Connection(
 
 function greet() {
   seen();
+  measure();
   if (shown && matchMedia("(pointer: fine)").matches) (agreed ? text : $("agree")).focus();
 }
 
@@ -169,7 +175,7 @@ function allow() {
   show("notice", !agreed);
   show("start", agreed && !$("log").firstChild);
   show("close", cursor && state !== "closed");
-  text.disabled = !agreed;
+  text.disabled = $("attach").disabled = !agreed;
   $("human").disabled = !agreed || state === "queued" || state === "agent";
   if (agreed) $("foot").append($("privacy"));
   measure();
@@ -184,11 +190,27 @@ function measure() {
   $("send").disabled = !agreed || !text.value.trim() || count > LONGEST;
 }
 
-function say(title, frame = { type: "message", text: title }) {
+function say(title, frame = { type: "message", text: title }, attachments) {
   const id = (frame.id = newId());
-  log.add({ id, from: "customer", text: title, at: new Date(), frame });
+  log.add({ id, from: "customer", text: title, at: new Date(), frame, attachments });
   connection.deliver(frame);
   allow();
+}
+
+async function attach(files) {
+  for (const file of files) {
+    const body = new FormData();
+    body.append("file", file);
+    toast("uploading");
+    try {
+      const kept = await (await fetch("/chat/files", { method: "POST", body, ...bearer() })).json();
+      if (kept.error) return toast(kept.error.code);
+      say("", { type: "message", attachments: [kept.id] }, [kept]);
+      show("toast");
+    } catch {
+      toast("offline");
+    }
+  }
 }
 
 function type(on) {
@@ -217,6 +239,13 @@ $("composer").onsubmit = (event) => {
   type(false);
   text.focus();
 };
+
+$("attach").onclick = () => $("file").click();
+$("file").onchange = async ({ target }) => {
+  await attach(target.files);
+  target.value = "";
+};
+text.onpaste = ({ clipboardData }) => attach(clipboardData.files);
 
 $("agree").onclick = () => {
   agreed = true;

@@ -18,11 +18,16 @@ export class Composer {
   #allowed = false;
   #typed = 0;
   #quiet;
+  #box;
+  #outbox;
 
   constructor(link, conversation, user) {
     this.#link = link;
     this.#conversation = conversation;
     this.#user = user;
+    this.#box = `zhike.outbox.${user}`;
+    this.#outbox = new Map(JSON.parse(localStorage[this.#box] ?? "[]").map((sent) => [sent.frame.id, sent]));
+    for (const [id, { problem }] of this.#outbox) if (!problem) this.#deliver(id);
     const [text, form] = [this.#text, this.#form];
     form.onsubmit = (event) => {
       event.preventDefault();
@@ -76,7 +81,7 @@ export class Composer {
   switch(conversation) {
     this.#files = [];
     this.#showFiles();
-    $("pending").replaceChildren();
+    this.#showOutbox();
     if (conversation) this.#load();
   }
 
@@ -111,7 +116,7 @@ export class Composer {
 
   /** A message of this page is in the transcript. */
   arrived(client) {
-    $(`pending-${client}`)?.remove();
+    if (this.#outbox.delete(client)) this.#showOutbox();
   }
 
   // Drafts
@@ -163,48 +168,53 @@ export class Composer {
     }
     const frame = { type: "reply", id: newId(), conversation, text, attachments: this.#files.map((file) => file.id) };
     localStorage.removeItem(this.#draft());
-    const names = this.#files.map((file) => file.name);
+    this.#outbox.set(frame.id, { frame, names: this.#files.map((file) => file.name) });
     this.#files = [];
     this.#showFiles();
     this.#load();
-    this.#deliver(frame, names);
+    this.#deliver(frame.id);
+    $("scroll").scrollTop = $("scroll").scrollHeight;
   }
 
-  async #deliver(frame, names) {
+  /** What is not in the record yet is kept in the browser; sent again it is the same message. */
+  async #deliver(id) {
+    const sent = this.#outbox.get(id);
+    delete sent.problem;
+    this.#showOutbox();
+    const problem = await this.#link.ask(sent.frame, true);
+    if (!problem) {
+      setTimeout(() => this.arrived(id), 3000); // the transcript brings it sooner
+      return;
+    }
+    sent.problem = problem;
+    this.#showOutbox();
+    if (sent.frame.conversation !== this.#conversation()) toast(`一条回复未送达：${problem}`);
+  }
+
+  #showOutbox() {
+    const sent = [...this.#outbox.values()];
+    localStorage[this.#box] = JSON.stringify(sent);
+    $("pending").replaceChildren(...sent.filter(({ frame }) => frame.conversation === this.#conversation()).map((each) => this.#pending(each)));
+  }
+
+  #pending({ frame, names, problem }) {
     const item = document.createElement("li");
-    item.id = `pending-${frame.id}`;
-    item.className = "line agent pending";
+    item.className = `line agent ${problem ? "failed" : "pending"}`;
     const words = document.createElement("div");
     words.className = "text";
     words.textContent = [frame.text, ...names.map((name) => `📎 ${name}`)].filter(Boolean).join("\n");
     const foot = document.createElement("div");
     foot.className = "foot";
-    foot.textContent = "发送中…";
+    foot.textContent = problem ? `未送达：${problem}` : "发送中…";
     item.append(words, foot);
-    $("pending").append(item);
-    $("scroll").scrollTop = $("scroll").scrollHeight;
-    const problem = await this.#link.ask(frame, true);
-    if (!problem) {
-      if (item.isConnected) setTimeout(() => item.remove(), 3000); // the transcript brings it sooner
-      return;
-    }
-    const again = document.createElement("button");
-    again.type = "button";
-    again.className = "plain";
-    again.textContent = "重试";
-    again.onclick = () => {
-      item.remove();
-      this.#deliver(frame, names);
+    if (!problem) return item;
+    const button = (title, onclick) => Object.assign(document.createElement("button"), { type: "button", className: "plain", textContent: title, onclick });
+    const back = () => {
+      this.arrived(frame.id);
+      this.insert(frame.text);
     };
-    const back = again.cloneNode();
-    back.textContent = "放回输入框";
-    back.onclick = () => {
-      item.remove();
-      this.#text.value = frame.text;
-      this.#text.oninput();
-    };
-    item.classList.add("failed");
-    foot.replaceChildren(`未送达：${problem} `, again, back);
+    foot.append(button("重试", () => this.#deliver(frame.id)), button("放回输入框", back));
+    return item;
   }
 
   #types(on) {
@@ -242,7 +252,6 @@ export class Composer {
   #offered(on) {
     const canned = this.#canned;
     canned.hidden = !on;
-    this.#text.ariaExpanded = on;
     if (on) this.#activate(canned.querySelector("[role=option]"));
     else this.#text.removeAttribute("aria-activedescendant");
   }
