@@ -90,6 +90,8 @@ class Worker:
         while turn is not None:
             async with self._slots:
                 self.on_started(turn.conversation_id)
+                if accepted is not None and turn.attended:
+                    await accepted  # what was said meanwhile is read from the record, up to this message
                 outcome = await self._assistant.answer(turn)
                 if accepted is not None:
                     await accepted
