@@ -8,12 +8,12 @@ from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, and_, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, delete, exists, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from bot.conversation import escalation
-from bot.conversation.outcome import HandOff, Interaction, NewTicket, OrderChange, State, TurnOutcome
-from bot.conversation.priority import place
+from bot.conversation.outcome import HandOff, Interaction, NewTicket, OrderChange, Priority, State, TurnOutcome
+from bot.conversation.priority import place, ticket_promise
 from bot.conversation.taxonomy import QUEUES
 from bot.crm import queries, tables
 from bot.crm.parts import CHANGED as _CHANGED
@@ -62,6 +62,10 @@ _ACCEPTING = select(
     .correlate(tables.conversations)
     .scalar_subquery()
     .label("known"),
+    exists()
+    .where(tables.tickets.c.conversation_id == tables.conversations.c.id, tables.tickets.c.status == "waiting")
+    .correlate(tables.conversations)
+    .label("ticket_waits"),
 ).where(tables.conversations.c.id == bindparam("id"))
 _FINISHING = (
     select(
@@ -206,9 +210,10 @@ def accept_message(
 ) -> Accepted:
     """Put a customer message into the record, with the turn that it needs; the same `client_id` again changes nothing.
 
-    A closed conversation is open again, with the assistant; with `leaves_queue`, so is one that waits for a person. `attachments` are
-    ids of files that the customer put into the conversation. With `owner`, the caller takes the conversation's lease when it is free
-    and gets the turn, unless an earlier one is still under way (`finish_turn` then hands over this one).
+    A closed conversation is open again, with the assistant; with `leaves_queue`, so is one that waits for a person. Tickets that waited
+    for the customer wait for the shop. `attachments` are ids of files that the customer put into the conversation. With `owner`, the
+    caller takes the conversation's lease when it is free and gets the turn, unless an earlier one is still under way (`finish_turn` then
+    hands over this one).
 
     Raises:
         NotFound: there is no such conversation.
@@ -223,6 +228,10 @@ def accept_message(
         return Accepted(known.seq, known.own_turn, row.state, True, queries.message_view(known))
     at = now()
     state, changes = _when_written_to(c, row, leaves_queue, at)
+    if row.ticket_waits:
+        waiting = select(tables.tickets.c.id).where(tables.tickets.c.conversation_id == row.id, tables.tickets.c.status == "waiting")
+        for ticket_id in c.execute(waiting.order_by(tables.tickets.c.id)).scalars().all():
+            set_ticket_status(c, ticket_id, "open", at)
     files = attachments_to_send(c, row.id, attachments, None)
     view = _append(c, row.id, row.last_seq + 1, "customer", text, at=at, client_id=client_id, attachments=files)
     turn_id = _inserted(c, tables.turns, conversation_id=row.id, message_id=view.id, status="pending", payload=payload, created_at=at)
@@ -438,8 +447,7 @@ def _instead_of_waiting(c: Connection, row: Row[Any], message: NewTicket, at: da
 
 def _moved_up(c: Connection, row: Row[Any], seen: Interaction, at: datetime) -> dict[str, Any]:
     """What a message of somebody who waits changes: with a graver reason or a worse mood it is their turn earlier, never later."""
-    hand_off, ticket = tables.hand_offs, tables.tickets
-    urgency = row.urgency
+    hand_off, urgency = tables.hand_offs, row.urgency
     if seen.reasons:
         urgency = min(urgency, URGENCIES.index(escalation.most_urgent(seen.reasons)))
         found = c.execute(
@@ -453,10 +461,20 @@ def _moved_up(c: Connection, row: Row[Any], seen: Interaction, at: datetime) -> 
             reasons = [*found.reasons, *(asdict(reason) for reason in seen.reasons if reason.code not in known)]
             c.execute(update(hand_off).where(hand_off.c.id == found.id).values(reasons=reasons, priority=URGENCIES[urgency]))
             if urgency < row.urgency:
-                c.execute(update(ticket).where(ticket.c.id == found.ticket_id).values(priority=URGENCIES[urgency], updated_at=at))
-                ticket_happened(c, found.ticket_id, "priority", at, **{"from": URGENCIES[row.urgency], "to": URGENCIES[urgency]})
+                _raise_priority(c, found.ticket_id, URGENCIES[urgency], at)
     placed = place(row.queued_at, queries.promise(c, row.queue), URGENCIES[urgency], score=seen.sentiment_score)
     return {"urgency": urgency, "due_at": min(row.due_at, placed.due_at)}
+
+
+def _raise_priority(c: Connection, ticket_id: int, priority: Priority, at: datetime) -> None:
+    """Make a ticket more urgent, and its promised time with it; one that somebody made more urgent already stays so."""
+    ticket = tables.tickets
+    row = c.execute(select(ticket.c.priority, ticket.c.created_at).where(ticket.c.id == ticket_id)).one()
+    if URGENCIES.index(row.priority) <= URGENCIES.index(priority):
+        return
+    promised_at = row.created_at + ticket_promise(priority)
+    c.execute(update(ticket).where(ticket.c.id == ticket_id).values(priority=priority, promised_at=promised_at, updated_at=at))
+    ticket_happened(c, ticket_id, "priority", at, **{"from": row.priority, "to": priority})
 
 
 def _change_order(c: Connection, conversation_id: str, change: OrderChange, at: datetime) -> None:

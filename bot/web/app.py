@@ -103,6 +103,8 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         if error.status < 400:
             raise
         return _error(request, error.status, "bad_frame", error.reason)
+    except ConnectionResetError:
+        return _error(request, 400, "bad_frame", "the connection has ended")  # nobody reads it: the browser left while it was answered
     except Exception:
         log.exception("request failed", path=request.path)
         return _error(request, 500, "unavailable", "something went wrong")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bot.conversation.outcome import NewTicket, Reply
+from bot.conversation.priority import ticket_promise
 from bot.crm import annotations, ownership, queries, staff, store, tables
 from bot.crm.database import Database
 from bot.crm.records import Owned
@@ -631,6 +632,17 @@ def test_a_graver_reason_while_waiting_is_added(database: Database) -> None:
     assert row.urgency < store.URGENCIES.index("normal")
     assert row.due_at < row.queued_at + timedelta(minutes=10) * 0.4 + timedelta(seconds=1)
     assert count(database, tables.ticket_events, tables.ticket_events.c.kind == "priority") == 1
+    ticket = ticket_of(database, key)
+    assert ticket.promised_at - ticket.created_at == ticket_promise(ticket.priority), "what is more urgent is promised earlier"
+
+
+def test_a_ticket_that_somebody_made_more_urgent_stays_so(database: Database) -> None:
+    key = queued(database)
+    change(database, tables.tickets, tables.tickets.c.id == ticket_of(database, key).id, priority="urgent")
+    before = ticket_of(database, key)
+    threat = replace(REASON, code="threat", zh="威胁投诉", en="threatens")
+    finish(database, turn_of(say(database, key, "我要投诉")), mode="observe", interaction=seen(escalate=True, reasons=(threat,)))
+    assert ticket_of(database, key) == before
 
 
 def test_who_leaves_a_message_leaves_the_queue_with_it(database: Database) -> None:

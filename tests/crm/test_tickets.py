@@ -351,6 +351,29 @@ def test_the_assistant_hears_of_an_answer(database: Database) -> None:
     assert turn_of(say(database, one.conversation_id, "收到")).attended
 
 
+@pytest.mark.parametrize("owned_by", ["bot", "queued", "agent", "closed"])
+def test_a_ticket_that_waits_for_the_customer_is_open_when_they_write(database: Database, owned_by: str) -> None:
+    one, other, user_id = ticket(database), ticket(database), person(database)
+    for each in (one, other):
+        answer(database, each, user_id)
+    change(database, tables.conversations, tables.conversations.c.id == one.conversation_id, state=owned_by)
+    said = say(database, one.conversation_id, "还没收到", client_id="again", owner=None)
+    back = look(database, one.id)
+    assert (back.status, back.closed_at, back.updated_at > one.updated_at) == ("open", None, True)
+    assert look(database, other.id).status == "waiting", "that is another conversation"
+    assert history(database, one.id)[-1] == ("status", {"from": "waiting", "to": "open"})
+    set_to(database, back, user_id, status="waiting")
+    assert say(database, one.conversation_id, "还没收到", client_id="again", owner=None).seq == said.seq
+    assert look(database, one.id).status == "waiting", "the same message again changes nothing"
+
+
+@pytest.mark.parametrize("status", ["solved", "closed"])
+def test_a_ticket_that_is_done_stays_done_when_the_customer_writes(database: Database, status: str) -> None:
+    one = set_to(database, ticket(database), person(database), status=status)
+    say(database, one.conversation_id, "谢谢")
+    assert look(database, one.id) == one
+
+
 def test_an_answer_by_the_owner_of_the_conversation_counts_as_theirs(database: Database) -> None:
     user_id = person(database, queues=["logistics"])
     conversation_id = queued(database)

@@ -11,6 +11,8 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
+from structlog.testing import capture_logs
 
 from bot.crm import annotations, ownership, staff, tables
 from bot.crm.parts import now
@@ -98,6 +100,20 @@ async def test_before_the_greeting_nothing_is_done(desk: Desk) -> None:
                 await agent.send(type=type, id="1", conversation=conversation_id, which="queue", text="x", seq=1, on=True)
                 assert (await agent.receive())["type"] == "problem"
     assert state(desk.database, conversation_id) == "queued"
+
+
+@pytest.mark.parametrize("path", ["/agent/ws", "/chat/ws"])
+async def test_a_browser_that_leaves_during_the_handshake_is_no_error(desk: Desk, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def gone(self: web.WebSocketResponse, request: web.Request) -> None:
+        request.transport.close()  # type: ignore[union-attr]
+        raise aiohttp.ClientConnectionResetError("Cannot write to closing transport")
+
+    monkeypatch.setattr(web.WebSocketResponse, "prepare", gone)
+    with capture_logs() as told:
+        async with desk.browser(desk.user("小李")) as browser:
+            with pytest.raises(aiohttp.ClientConnectionError):
+                await browser.session.ws_connect(path)
+    assert told == []
 
 
 @pytest.mark.parametrize(
@@ -405,8 +421,8 @@ async def test_read_marks_go_both_ways(desk: Desk) -> None:
     async with waiting_customer(desk) as someone, console(desk, agent_id, someone.conversation, which="all") as agent:
         await agent.ask("claim", conversation=someone.conversation)
         await someone.acked(await someone.say("在吗"))
-        placed = await agent.until("未读", type="place", target="rows")
-        await agent.until("在吗", type="place", target="log")
+        placed = await agent.until("在吗", type="place", target="rows")
+        assert "未读" in placed["html"]
         seq = max(message.seq for message in rows(desk.database, tables.messages))
         await agent.send(type="read", conversation=someone.conversation, seq=seq)
         placed = await agent.until(type="place", target="rows")

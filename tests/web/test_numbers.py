@@ -5,15 +5,16 @@ import shutil
 from collections.abc import AsyncIterator
 from datetime import UTC, date, timedelta
 from pathlib import Path
+from typing import get_args, get_type_hints
 from xml.etree import ElementTree
 
 import pytest
 from multidict import MultiDict
 
 from bot.conversation.outcome import Reason
-from bot.crm import parts, staff, store, tables
+from bot.crm import ownership, parts, staff, store, tables
 from bot.web import numbers as pages
-from tests.crm.making import change, finish, hand_off, say, turn_of, visit
+from tests.crm.making import change, finish, hand_off, rows, say, turn_of, visit
 from tests.web.desks import Desk, routes_of, serving
 
 TODAY = date(2026, 11, 24)
@@ -133,6 +134,23 @@ async def test_the_figures_stand_in_tiles_and_tables(desk: Desk) -> None:
     assert (shown["机器人独立解决"], shown["转人工"], shown["满意度"]) == ("0%", "2", "3.5")
     for cell in ("非常不满", "威胁投诉", "5 分", "支付发票", "物流配送", "1 分 7 秒", "3 分 7 秒"):
         assert cell in cells(page)
+
+
+async def test_every_reason_is_told_in_words(desk: Desk) -> None:
+    for code in get_args(get_type_hints(Reason)["code"]):
+        handed(desk, "billing", waited=60, code=code)
+    chief = desk.user("主管", "supervisor")
+    talk = visit(desk.database).conversation_id
+    say(desk.database, talk)
+    desk.database.transaction(ownership.take_over, talk, chief)
+    desk.database.transaction(ownership.resolve, talk, chief, summary="好了", result="solved")
+    desk.database.transaction(ownership.reopen, talk, chief)
+    codes = {reason["code"] for row in rows(desk.database, tables.hand_offs) for reason in row.reasons}
+    assert {"taken_over", "reopened"} < codes
+    async with desk.browser(chief) as browser:
+        page = (await browser.get("/agent/numbers"))[1]
+    assert {pages.REASONS[code] for code in codes} <= set(cells(page))
+    assert not codes & set(cells(page))
 
 
 async def test_each_chart_can_be_read_without_seeing_it(desk: Desk) -> None:
