@@ -122,12 +122,20 @@ class Service:
             store.accept_message, conversation_id, client_id, text, payload=payload, attachments=attachments,
             leaves_queue=payload == LEAVE_A_MESSAGE, owner=self.owner if self.worker else None, lease_seconds=LEASE_SECONDS,
         )  # fmt: skip
-        if accepted.turn is not None and self.worker is not None:
-            self.worker.take(accepted.turn, committed)  # the assistant thinks while the disk writes
+        # The assistant thinks while the disk writes; where a person is asked, that person comes first.
+        ahead = accepted.state == "bot"
+        if ahead:
+            self._take(accepted, committed)
         await committed
         if not accepted.duplicate:
             self.changed(conversation_id, Change(conversation_id, accepted.state, (accepted.message,)))
+        if not ahead:
+            self._take(accepted, committed)
         return accepted
+
+    def _take(self, accepted: Accepted, committed: "asyncio.Future[None]") -> None:
+        if accepted.turn is not None and self.worker is not None:
+            self.worker.take(accepted.turn, committed)
 
     async def replies(self, turn_id: int) -> list[MessageView]:
         """What the assistant says in a turn, once it is done.

@@ -18,6 +18,7 @@ from bot.conversation.outcome import Reason
 from bot.conversation.taxonomy import INTENT_QUEUES, QUEUES
 from bot.settings import ROOT, Settings
 from bot.web import app, chat, frames, numbers, tickets
+from bot.web.console import socket as socket_of_console
 
 DOCS = sorted(path for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "models").glob("*.md")])
 IDS = [str(path.relative_to(ROOT)) for path in DOCS]
@@ -153,6 +154,12 @@ def test_server_frames() -> None:
     sources = [Path(str(module.__file__)).read_text(encoding="utf-8") for module in (chat, frames)]
     sent = {name for source in sources for name in re.findall(r'"type": "(\w+)"', source)}
     assert {row[0].strip("`") for row in rows("docs/protocol.md", "What the server sends")} == sent
+
+
+def test_console_frames() -> None:
+    """Frames are listed several to a row."""
+    cells = [cell for cell in first_cells("docs/console.md", "The socket") if cell]
+    assert set(socket_of_console.AgentSocket._handlers) <= set(cells), "a frame of the page is not documented"
 
 
 def test_error_codes() -> None:
