@@ -1,30 +1,22 @@
-"""Customers and agents in a real browser, on a desk and on a phone."""
+"""Customers in a real browser, at a desk and on a phone."""
 
+import asyncio
 import re
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
 
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import expect
 
-from tests.e2e.conftest import Widget
-from tests.servers import ROOT, Server
+from tests.e2e.conftest import Visit, Widget
+from tests.servers import Server
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session")]
 
 
 def stored(server: Server) -> int:
     with closing(sqlite3.connect(server.folder / "zhike.db")) as record:
         return int(record.execute("SELECT count(*) FROM conversations WHERE channel = 'web'").fetchone()[0])
-
-
-def add_agent(server: Server, name: str) -> None:
-    subprocess.run(
-        [sys.executable, "-m", "bot", "users", "add", name, "--role", "agent"],
-        input="a long enough password\n", text=True, check=True, cwd=ROOT, env=server.environment,
-    )  # fmt: skip
 
 
 async def test_a_customer_chats_and_finds_the_conversation_again(widget: Widget) -> None:
@@ -131,53 +123,22 @@ async def test_the_keyboard_is_enough(widget: Widget) -> None:
     await expect(widget.page.get_by_test_id("zhike-frame")).to_be_hidden()
 
 
-async def test_an_english_browser_gets_english(browser: Browser, server: Server) -> None:
-    context = await browser.new_context(locale="en-US")
-    page = await context.new_page()
-    await page.goto(server.url)
-    widget = Widget(page)
+async def test_an_english_browser_gets_english(visit: Visit) -> None:
+    widget = await visit(locale="en-US")
     await widget.open()
     await expect(widget.frame.get_by_test_id("human")).to_have_text(re.compile("person|human", re.IGNORECASE))
     await widget.say("hello")
     await expect(widget.bubbles("bot").first).to_contain_text("robot")
-    await context.close()
 
 
-async def test_a_message_survives_a_server_that_goes_away(
-    browser: Browser, server: Server, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    own = Server(tmp_path_factory.mktemp("going"))
-    with own:
-        context = await browser.new_context(locale="zh-CN")
-        page = await context.new_page()
-        await page.goto(own.url)
-        widget = Widget(page)
-        await widget.open()
-        await widget.say("你好")
-        await expect(widget.bubbles("bot").first).to_be_visible()
-        own.kill()
-        await widget.say("运费多少钱")
-        await expect(widget.bubbles("customer").last).not_to_have_attribute("data-state", "sent")
-        own.start()
-        await expect(widget.bubbles("customer").last).to_have_attribute("data-state", "sent", timeout=60_000)
-        await expect(widget.bubbles("bot").last).to_contain_text("99 元")
-        await expect(widget.bubbles("customer")).to_have_count(2)
-        await context.close()
-
-
-async def test_an_agent_reads_who_waits(widget: Widget, server: Server) -> None:
-    name = f"agent{widget.page.viewport_size['width']}" if widget.page.viewport_size else "agent"
-    add_agent(server, name)
-    await widget.open()
-    await widget.say(f"我是{name}，你们的服务太差了，我要投诉到12315！")
-    await expect(widget.frame.get_by_test_id("queue-position")).to_be_visible()
-    page = widget.page
-    await page.goto(f"{server.url}/agent")
-    await page.get_by_label("用户名").fill(name)
-    await page.get_by_label("密码").fill("a long enough password")
-    await page.get_by_role("button", name="登录").click()
-    card = page.locator("article", has_text=name)
-    await expect(card).to_contain_text("投诉")
-    await card.get_by_role("link", name="查看对话记录").click()
-    await expect(page.locator("ol.log")).to_contain_text(f"我是{name}")
-    assert not await page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
+async def test_a_message_survives_a_server_that_goes_away(customer: Widget, server: Server) -> None:
+    await customer.open()
+    await customer.say("你好")
+    await expect(customer.bubbles("bot").first).to_be_visible()
+    server.kill()
+    await customer.say("运费多少钱")
+    await expect(customer.bubbles("customer").last).not_to_have_attribute("data-state", "sent")
+    await asyncio.to_thread(server.start)
+    await expect(customer.bubbles("customer").last).to_have_attribute("data-state", "sent", timeout=60_000)
+    await expect(customer.bubbles("bot").last).to_contain_text("99 元")
+    await expect(customer.bubbles("customer")).to_have_count(2)

@@ -8,7 +8,7 @@ from playwright.async_api import expect
 
 from tests.e2e.conftest import Widget
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session")]
 
 
 def picture() -> bytes:
