@@ -24,6 +24,7 @@ from bot.web.security import Handler, headers
 
 log = structlog.get_logger(__name__)
 
+TEMPLATES = Path(__file__).parent / "templates"
 LARGEST_BODY = 128 * 1024
 SIGN_IN_RATE = Rate(10, 0.1)
 CONSOLE_RATE = Rate(300, 30.0)
@@ -45,7 +46,7 @@ def make_app(service: Service) -> web.Application:
     app[CONSOLES] = Limiter(CONSOLE_RATE)
     environment = aiohttp_jinja2.setup(
         app,
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bot.crm import ownership, queries, staff, store, tables
+from bot.crm import ownership, queries, staff, store, tables, tickets
 from bot.dialogue.assistant import Assistant
 from bot.service import Service
 from tests.crm import making
@@ -158,6 +158,18 @@ async def test_who_writes_again_after_the_end_meets_the_assistant_with_the_past_
     replies = await talk.say("我的快递到哪了")
     assert talk.state == "bot"
     assert "后四位" in said(replies)
+
+
+async def test_an_answer_to_a_ticket_is_known_too(talk: Talk, person: Person) -> None:
+    await talk.says("你好", "转人工")
+    await talk.service.database.run(store.leave_queue, talk.id)
+    (ticket,) = talk.rows(tables.tickets)
+    text = f"订单 {NAMED} 已经催过了"
+    person.run(tickets.reply_to_customer, ticket.id, person.id, ticket.updated_at, text, client_id="t1")
+    assert talk.state == "bot"
+    assert "后四位" in said(await talk.say("我的快递到哪了"))
+    assert spoken(talk, talk.turn_ids[-1])[0] == ("bot", text)
+    assert talk.row.slots["order_number"] == NAMED
 
 
 async def test_a_person_who_comes_before_the_assistant_said_a_word(talk: Talk, supervisor: Person) -> None:

@@ -597,6 +597,21 @@ async def test_another_role_changes_what_an_open_console_shows(desk: Desk) -> No
         await chief.until(conversation_id, type="swap", target="rows", timeout=5.0)
 
 
+@pytest.mark.parametrize("type", ["open", "earlier", "claim", "take_over", "people", "canned", "note"])
+async def test_another_role_counts_from_the_next_frame_on(desk: Desk, type: str) -> None:
+    restrict(desk, "complaint")
+    chief_id = desk.user("主管", "supervisor", queues=["billing"])
+    conversation_id = queued(desk.database, "complaint")
+    say(desk.database, conversation_id, "密语芝麻开门")
+    async with console(desk, chief_id) as chief:
+        desk.database.transaction(staff.update_user, desk.user("管理员", "admin"), chief_id, role="agent")
+        problem = await chief.ask(type, conversation=conversation_id, **FRAMES[type])
+        assert problem is not None or type in {"open", "earlier"}
+        assert "芝麻开门" not in "".join(frame.get("html", "") for frame in chief.frames if frame.get("target") != "rows")
+    assert state(desk.database, conversation_id) == "queued"
+    assert rows(desk.database, tables.notes) == []
+
+
 async def test_who_loses_a_conversation_to_a_restricted_queue_sees_no_more_of_it(desk: Desk) -> None:
     restrict(desk, "complaint")
     agent_id = desk.user("小李", queues=["billing"])

@@ -14,7 +14,6 @@ import structlog
 from aiohttp import WSCloseCode, WSMsgType, web
 from sqlalchemy import Connection
 
-from bot.conversation.access import Viewer
 from bot.conversation.messages import LONGEST
 from bot.conversation.outcome import State
 from bot.conversation.presence import Presence
@@ -156,12 +155,12 @@ class AgentSocket:
         if standing is None:
             self._later(self._close(SIGNED_OUT))
         elif standing.viewer != self.view.viewer:
-            self._later(self._see_as(standing.viewer))
+            self.view.viewer = standing.viewer
+            self._later(self._draw_again())
 
-    async def _see_as(self, viewer: Viewer) -> None:
-        """Another role or other queues: draw everything again."""
+    async def _draw_again(self) -> None:
+        """Another role or other queues: what was shown may not be for these eyes any more."""
         async with self._busy:
-            self.view.viewer = viewer
             await self._show_list()
             if self.view.conversation_id:
                 await self._show_talk(self.view.conversation_id)

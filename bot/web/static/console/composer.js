@@ -43,7 +43,7 @@ export class Composer {
     text.onkeydown = (event) => this.#key(event);
     text.onblur = () => {
       this.#types(false);
-      setTimeout(() => this.#offered(false), 150);
+      setTimeout(() => document.activeElement === text || this.#offered(false), 150);
     };
     $("file").onchange = () => {
       this.#attach($("file").files);
