@@ -8,9 +8,11 @@ from contextlib import asynccontextmanager
 from typing import Any, Self
 
 import aiohttp
+from yarl import URL
 
 from bot.crm import staff
-from tests.web.desks import Browser, Desk
+from bot.crm.database import Database
+from tests.web.desks import Browser, Desk, browser_at
 
 PATIENCE = 10.0
 
@@ -37,7 +39,7 @@ class Console:
         async with asyncio.timeout(timeout):
             message = await self.socket.receive()
         if message.type is not aiohttp.WSMsgType.TEXT:
-            raise ConnectionError(f"the connection ended: {message.data}")
+            raise ConnectionError(f"the connection ended: {message.data} {self.socket.close_code}")
         frame: dict[str, Any] = json.loads(message.data)
         if frame["type"] != "beat":
             self.frames.append(frame)
@@ -94,7 +96,16 @@ class Console:
 @asynccontextmanager
 async def console(desk: Desk, user_id: int, conversation: str | None = None, *, greets: bool = True, **more: Any) -> AsyncIterator[Console]:
     """The console of a user who is signed in."""
-    async with desk.browser(user_id) as browser, browser.session.ws_connect("/agent/ws") as socket:
+    async with console_at(desk.server.make_url("/"), desk.database, user_id, conversation, greets=greets, **more) as one:
+        yield one
+
+
+@asynccontextmanager
+async def console_at(
+    url: URL, database: Database, user_id: int, conversation: str | None = None, *, greets: bool = True, **more: Any
+) -> AsyncIterator[Console]:
+    """As `console`, at the desk with that address."""
+    async with browser_at(url, database, user_id) as browser, browser.session.ws_connect("/agent/ws") as socket:
         one = Console(socket, browser, user_id)
         if greets:
             await one.hello(conversation, **more)

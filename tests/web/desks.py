@@ -9,6 +9,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
+from yarl import URL
 
 from bot.crm import store
 from bot.crm.database import Database
@@ -41,21 +42,17 @@ class Desk:
     @asynccontextmanager
     async def browser(self, user_id: int | None = None) -> AsyncIterator["Browser"]:
         """A browser, signed in as a user or not at all."""
-        jar = aiohttp.CookieJar(unsafe=True)
-        csrf_token = ""
-        if user_id is not None:
-            token, csrf_token = self.database.transaction(store.create_session, user_id, lifetime=LIFETIME)
-            jar.update_cookies({COOKIE: token}, self.server.make_url("/"))
-        async with aiohttp.ClientSession(self.server.make_url("/"), headers={"Accept": "text/html"}, cookie_jar=jar) as session:
-            yield Browser(session, csrf_token)
+        async with browser_at(self.server.make_url("/"), self.database, user_id) as browser:
+            yield browser
 
 
 class Browser:
     """Asks for pages and sends forms, following no redirect."""
 
-    def __init__(self, session: aiohttp.ClientSession, csrf_token: str) -> None:
+    def __init__(self, session: aiohttp.ClientSession, csrf_token: str, token: str = "") -> None:
         self.session = session
         self.csrf_token = csrf_token
+        self.token = token
 
     async def get(self, path: str) -> tuple[int, str]:
         async with self.session.get(path, allow_redirects=False) as response:
@@ -65,6 +62,18 @@ class Browser:
         """Status, and the page or where it leads."""
         async with self.session.post(path, data={"csrf_token": self.csrf_token, **form}, allow_redirects=False) as response:
             return response.status, response.headers.get("Location") or await response.text()
+
+
+@asynccontextmanager
+async def browser_at(url: URL, database: Database, user_id: int | None = None) -> AsyncIterator[Browser]:
+    """A browser at the desk with that address, signed in as a user or not at all."""
+    jar = aiohttp.CookieJar(unsafe=True)
+    token = csrf_token = ""
+    if user_id is not None:
+        token, csrf_token = database.transaction(store.create_session, user_id, lifetime=LIFETIME)
+        jar.update_cookies({COOKIE: token}, url)
+    async with aiohttp.ClientSession(url, headers={"Accept": "text/html"}, cookie_jar=jar) as session:
+        yield Browser(session, csrf_token, token)
 
 
 @asynccontextmanager
