@@ -16,6 +16,8 @@ WORDS: dict[Priority, str] = {"urgent": "紧急", "high": "优先", "normal": "�
 
 _WEIGHTS: dict[Priority, float] = {"urgent": 0.1, "high": 0.4, "normal": 1.0, "low": 1.5}
 _FEELING = 0.3
+_UNHAPPY = -0.5
+"""Scores above this are no feeling to be hurried by: among calm customers the one who came first comes first."""
 _TICKET_HOURS: dict[Priority, int] = {"urgent": 2, "high": 8, "normal": 24, "low": 72}
 
 
@@ -30,10 +32,10 @@ class Place:
 def place(queued_at: datetime, promise: timedelta, priority: Priority, *, score: float | None = None) -> Place:
     """Where somebody stands who has waited since `queued_at`.
 
-    The promised time counts in full for a calm customer of normal priority; it shrinks with the gravity of the reason and with an unhappy
-    score (−1…1), and grows for low priority.
+    The promised time counts in full for a calm customer of normal priority; it shrinks with the gravity of the reason and with a clearly
+    unhappy score (−1…−0.5), and grows for low priority.
     """
-    feeling = 1 - _FEELING * max(0.0, -(score or 0.0))
+    feeling = 1 - _FEELING * max(0.0, (_UNHAPPY - (score or 0.0)) / (1 + _UNHAPPY))
     return Place(queued_at + promise * _WEIGHTS[priority] * feeling, queued_at + promise)
 
 

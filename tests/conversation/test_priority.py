@@ -24,9 +24,10 @@ PRIORITIES: tuple[Priority, ...] = get_args(Priority)
         ("normal", None, 600),
         ("low", None, 900),
         ("normal", -1.0, 420),
-        ("normal", -0.5, 510),
+        ("normal", -0.75, 510),
+        ("normal", -0.5, 600),
         ("normal", 0.9, 600),
-        ("urgent", -0.5, 51),
+        ("urgent", -0.75, 51),
     ],
 )
 def test_a_graver_reason_and_a_worse_mood_come_sooner(priority: Priority, score: float | None, due: int) -> None:
