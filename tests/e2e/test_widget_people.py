@@ -45,6 +45,7 @@ async def test_nobody_is_there_and_a_message_is_left(widget: Widget) -> None:
 
 async def test_a_picture_is_shown_and_comes_back(widget: Widget) -> None:
     await widget.open()
+    await expect(widget.frame.locator("#attach")).to_be_enabled()
     await widget.frame.locator("#file").set_input_files({"name": "破损.png", "mimeType": "image/png", "buffer": picture()})
     shown = widget.frame.get_by_role("img", name="破损.png")
     await expect(shown).to_be_visible()

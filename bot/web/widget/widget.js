@@ -175,7 +175,8 @@ function allow() {
   show("notice", !agreed);
   show("start", agreed && !$("log").firstChild);
   show("close", cursor && state !== "closed");
-  text.disabled = $("attach").disabled = !agreed;
+  text.disabled = !agreed;
+  $("attach").disabled = !agreed || !store["zhike.token"];
   $("human").disabled = !agreed || state === "queued" || state === "agent";
   if (agreed) $("foot").append($("privacy"));
   measure();
