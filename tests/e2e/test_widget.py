@@ -96,7 +96,7 @@ async def test_a_customer_asks_for_a_person_waits_leaves_ends_and_rates(widget: 
     await widget.frame.get_by_test_id("leave-queue").click()
     await expect(widget.frame.get_by_test_id("queue-position")).to_be_hidden()
     await widget.frame.get_by_test_id("close").click()
-    await widget.frame.get_by_test_id("rating-4").check(force=True)
+    await widget.frame.get_by_test_id("rating-4").press("Space")
     await widget.frame.get_by_test_id("rating-send").click()
     await expect(widget.frame.get_by_test_id("rating-send")).to_be_hidden()
 
@@ -113,6 +113,7 @@ async def test_the_page_does_not_scroll_sideways(widget: Widget) -> None:
 async def test_the_keyboard_is_enough(widget: Widget) -> None:
     await widget.page.get_by_test_id("zhike-launcher").focus()
     await widget.page.keyboard.press("Enter")
+    await expect(widget.frame.get_by_test_id("consent-accept")).to_be_visible()
     await widget.frame.get_by_test_id("consent-accept").press("Enter")
     composer = widget.frame.get_by_test_id("composer")
     await expect(composer).to_be_focused()
