@@ -84,7 +84,7 @@ def make_app(service: Service) -> web.Application:
             *tickets.ROUTES,
             *numbers.ROUTES,
             *pages.widget(),
-            *pages.files(pages.STATIC, "/static"),
+            *pages.static(),
         ]
     )
     app.on_startup.append(_start)

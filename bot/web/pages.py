@@ -1,6 +1,7 @@
 """Pages for everybody: the demo shop, the privacy notice, the widget's frame, and whether the server is well."""
 
 import hashlib
+import mimetypes
 import re
 from pathlib import Path
 
@@ -40,42 +41,30 @@ async def health(request: web.Request) -> web.StreamResponse:
     return web.json_response({"status": "ok"})
 
 
-def folder(path: Path) -> web.StreamResponse:
-    """A file of the project's own, fit to be compressed; browsers ask each time whether it has changed."""
-    response = web.FileResponse(path)
-    response.headers["Cache-Control"] = "no-cache"
-    return _compressed(response)
-
-
-def files(root: Path, prefix: str) -> list[web.RouteDef]:
-    """A route for each file of a folder: there is no path to get out of it."""
-
-    def route(path: Path) -> web.RouteDef:
-        async def serve(request: web.Request) -> web.StreamResponse:
-            return folder(path)
-
-        return web.get(f"{prefix}/{path.relative_to(root).as_posix()}", serve)
-
-    return [route(path) for path in _files(root)]
+def static() -> list[web.RouteDef]:
+    """A route for each file of the pages: there is no path to get out of the folder."""
+    return [_file(f"/static/{path.relative_to(STATIC).as_posix()}", path.read_text(encoding="utf-8")) for path in _files(STATIC)]
 
 
 def widget() -> list[web.RouteDef]:
     """A route for each file of the widget, in as few bytes as can be had without a build step."""
+    return [_file(f"/widget/{path.name}", slim(path.read_text(encoding="utf-8"))) for path in _files(WIDGET)]
 
-    def route(path: Path) -> web.RouteDef:
-        text, kind = slim(path.read_text(encoding="utf-8")), "text/css" if path.suffix == ".css" else "text/javascript"
-        etag = hashlib.sha256(text.encode()).hexdigest()[:16]
 
-        async def serve(request: web.Request) -> web.StreamResponse:
-            known = any(tag.value == etag for tag in request.if_none_match or ())
-            response = web.Response(status=304) if known else web.Response(text=text, content_type=kind)
-            response.etag = etag
-            response.headers["Cache-Control"] = "no-cache"
-            return response if known else _compressed(response)
+def _file(address: str, text: str) -> web.RouteDef:
+    """Serve a text; browsers ask each time whether it has changed."""
+    kind = mimetypes.guess_type(address)[0] or "text/plain"
+    etag = hashlib.sha256(text.encode()).hexdigest()[:16]
 
-        return web.get(f"/widget/{path.name}", serve)
+    async def serve(request: web.Request) -> web.StreamResponse:
+        known = any(tag.value == etag for tag in request.if_none_match or ())
+        response = web.Response(status=304) if known else web.Response(text=text, content_type=kind)
+        response.etag = etag
+        response.headers["Cache-Control"] = "no-cache"
+        # A 304 that is compressed ends with bytes that the browser takes for the next answer.
+        return response if known else _compressed(response)
 
-    return [route(path) for path in _files(WIDGET)]
+    return web.get(address, serve)
 
 
 def slim(text: str) -> str:

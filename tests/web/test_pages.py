@@ -1,5 +1,6 @@
 """Pages, sign-in and the REST channel, asked for as browsers and programs do."""
 
+import asyncio
 import re
 import subprocess
 import sys
@@ -67,6 +68,25 @@ async def test_the_widget_loads_no_more_than_it_may(browser: aiohttp.ClientSessi
         assert response.status == 200
         loaded += len(gzip.compress(await response.read()))
     assert loaded <= 12 * 1024
+
+
+@pytest.mark.parametrize("path", ["/static/desk.css", "/static/console/link.js", "/widget/widget.js", "/widget/loader.js"])
+async def test_what_has_not_changed_leaves_nothing_behind_on_the_connection(server: Server, path: str) -> None:
+    """One byte behind a 304, and the browser takes it for the next answer."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    ask = (
+        f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept-Encoding: gzip, deflate\r\n"
+        + "If-None-Match: {etag}\r\nConnection: {after}\r\n\r\n"
+    )
+    async with aiohttp.ClientSession(server.url) as browser:
+        etag = (await browser.get(path)).headers["ETag"]
+    for after in ("keep-alive", "close"):
+        writer.write(ask.format(etag=etag, after=after).encode())
+    answers = (await reader.read()).split(b"HTTP/1.1 304 Not Modified\r\n")
+    writer.close()
+    assert len(answers) == 3
+    assert answers[0] == b""
+    assert all(answer.endswith(b"\r\n\r\n") and answer.count(b"\r\n\r\n") == 1 for answer in answers[1:])
 
 
 async def test_the_widget_is_sent_again_only_when_it_has_changed(browser: aiohttp.ClientSession) -> None:
