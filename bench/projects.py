@@ -7,24 +7,38 @@ from typing import Any
 
 import yaml
 
+from bot.settings import Settings
+
 _CHARACTERS = {"name": "CountVectorsFeaturizer", "analyzer": "char_wb", "min_ngram": 1, "max_ngram": 4}
 _TOKENIZER = {"name": "JiebaTokenizer"}
 _WORDS = {"name": "CountVectorsFeaturizer"}
 _FALLBACK = {"name": "FallbackClassifier", "threshold": 0.3, "ambiguity_threshold": 0.1}
 PARTS = ("data/nlu", "data/rules", "data/stories")
-ACTIONS = '''"""Actions that do nothing, so that what is measured is Rasa and not the work of actions."""
+ACTIONS = '''"""Triage as a plain Rasa project would do it, after each message; the other actions say a word and do nothing."""
+
+import sys
+from pathlib import Path
 
 from rasa_sdk import Action
-from rasa_sdk.events import ActionExecuted, SessionStarted
+from rasa_sdk.events import ActionExecuted, SessionStarted, SlotSet
+
+sys.path.append({root!r})
+
+from bot.learning import cards
 
 NAMES = {names!r}
+TICKETS, SENTIMENT = (cards.load(Path({models!r}), name) for name in ("tickets", "sentiment"))
 
 
 def run(self, dispatcher, tracker, domain):
     if self.name() == "action_session_start":
         return [SessionStarted(), ActionExecuted("action_listen")]
-    if self.name() != "action_validate_slot_mappings":
-        dispatcher.utter_message(text="好的。")
+    if self.name() == "action_validate_slot_mappings":
+        text = tracker.latest_message.get("text") or ""
+        queue, _ = TICKETS.classify_and_explain(text)
+        feeling, _ = SENTIMENT.classify_and_explain(text)
+        return [SlotSet("queue", queue.label), SlotSet("sentiment", feeling.label), SlotSet("escalate", False)]
+    dispatcher.utter_message(text="好的。")
     return []
 
 
@@ -70,7 +84,8 @@ def write(folder: Path, system: str, project: Path, *, epochs: int, action_port:
     dump(folder / "domain.yml", domain)
     dump(folder / "endpoints.yml", {"action_endpoint": {"url": f"http://127.0.0.1:{action_port}/webhook"}})
     dump(folder / "credentials.yml", {"rest": None})
-    (folder / "actions.py").write_text(ACTIONS.format(names=domain["actions"]), encoding="utf-8")
+    models = Settings.from_environment().models
+    (folder / "actions.py").write_text(ACTIONS.format(names=domain["actions"], root=str(project), models=str(models)), encoding="utf-8")
 
 
 def write_examples(path: Path, texts: Sequence[str], labels: Sequence[str]) -> None:
