@@ -2,6 +2,7 @@
 
 import asyncio
 import fcntl
+import gc
 import uuid
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -74,6 +75,8 @@ class Service:
         """Warm up, take up turns that were left, and listen for hints; with `keeps`, keep the queues, too."""
         if self.assistant:
             await self.assistant.warm_up()
+            gc.collect()
+            gc.freeze()  # models and Rasa's objects stay; looking through them again and again would stop turns
         if self.worker:
             await self.worker.start()
         self.hints.listen(self._hinted)

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, and_, bindparam, delete, exists, func, i
 from sqlalchemy.exc import IntegrityError
 
 from bot.conversation import escalation
-from bot.conversation.outcome import HandOff, Interaction, NewTicket, OrderChange, Priority, State, TurnOutcome
+from bot.conversation.outcome import Evidence, HandOff, Interaction, NewTicket, OrderChange, Priority, State, TurnOutcome
 from bot.conversation.priority import place, ticket_promise
 from bot.conversation.taxonomy import QUEUES
 from bot.crm import queries, tables
@@ -378,11 +378,15 @@ def _write_interaction(c: Connection, outcome: TurnOutcome, row: Row[Any], at: d
         turn_id=outcome.turn_id, message_id=row.message_id, conversation_id=row.id, customer_id=row.customer_id, mode=outcome.mode,
         intent=seen.intent, intent_confidence=seen.intent_confidence, fallback=seen.fallback, queue=seen.queue,
         queue_confidence=seen.queue_confidence, queue_scores={name: round(score, 4) for name, score in seen.queue_scores.items()},
-        queue_evidence=[asdict(evidence) for evidence in seen.queue_evidence], sentiment=seen.sentiment,
-        sentiment_score=seen.sentiment_score, sentiment_evidence=[asdict(evidence) for evidence in seen.sentiment_evidence],
+        queue_evidence=_spoken(seen.queue_evidence), sentiment=seen.sentiment,
+        sentiment_score=seen.sentiment_score, sentiment_evidence=_spoken(seen.sentiment_evidence),
         escalate=seen.escalate, reasons=[asdict(reason) for reason in seen.reasons], model_versions=seen.model_versions,
         milliseconds=seen.milliseconds, at=at,
     )  # fmt: skip
+
+
+def _spoken(evidence: Sequence[Evidence]) -> list[dict[str, Any]]:
+    return [{"term": one.term, "weight": one.weight} for one in evidence]
 
 
 def _write_effects(
