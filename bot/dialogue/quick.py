@@ -131,6 +131,8 @@ class QuickTracker(DialogueStateTracker):
             self._forget_the_past()
         else:
             self._look_back(domain)
+            if not options.get("ignore_rule_only_turns"):
+                return [_copied(moment.state) for moment, _ in self._moments]
         return domain.states_for_tracker_history(self, omit_unset_slots=omit_unset_slots, **options)
 
     def generate_all_prior_trackers(self) -> Iterator[tuple[Any, bool]]:
@@ -195,9 +197,14 @@ _rasas_active_state = Domain.get_active_state
 
 
 def _active_state(domain: Domain, tracker: DialogueStateTracker | _Moment, omit_unset_slots: bool = False) -> State:
-    if isinstance(tracker, _Moment):  # policies change the states that they get
-        return {kind: dict(part) for kind, part in tracker.state.items()}
+    if isinstance(tracker, _Moment):
+        return _copied(tracker.state)
     return _rasas_active_state(domain, tracker, omit_unset_slots)
+
+
+def _copied(state: State) -> State:
+    """A state of their own for policies, which change the states that they get."""
+    return {kind: dict(part) for kind, part in state.items()}
 
 
 # Rules
