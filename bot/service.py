@@ -14,7 +14,7 @@ import structlog
 from bot.conversation.escalation import Policy
 from bot.conversation.messages import LEAVE_A_MESSAGE
 from bot.crm import queries, store
-from bot.crm.database import Database
+from bot.crm.database import Commit, Database
 from bot.crm.hints import Hints
 from bot.crm.records import Accepted, Change, Finished, MessageView
 from bot.dialogue.assistant import Assistant
@@ -136,7 +136,7 @@ class Service:
             self._take(accepted, committed)
         return accepted
 
-    def _take(self, accepted: Accepted, committed: "asyncio.Future[None]") -> None:
+    def _take(self, accepted: Accepted, committed: Commit) -> None:
         if accepted.turn is not None and self.worker is not None:
             self.worker.take(accepted.turn, committed)
 

@@ -4,8 +4,8 @@ import asyncio
 import json
 import sqlite3
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Generator
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -98,15 +98,13 @@ class Database:
         """As `transaction`, without holding up the event loop."""
         return await self._in(self._writer, self._write_engine, function, *args, **kwargs)
 
-    async def run_ahead(
-        self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
-    ) -> tuple[T, "asyncio.Future[None]"]:
-        """As `run`, but back before the commit: what the function returned, and a future that is done once it is written.
+    async def run_ahead(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> tuple[T, "Commit"]:
+        """As `run`, but back before the commit: what the function returned, and the commit that is under way.
 
-        For work that may begin while the disk writes, and counts for nothing when the future fails.
+        For work that may begin while the disk writes, and counts for nothing when the commit fails.
 
         Raises:
-            Unavailable: the database does not answer. The future raises it, too.
+            Unavailable: the database does not answer. Awaiting the commit raises it, too.
         """
         loop = asyncio.get_running_loop()
         result: asyncio.Future[T] = loop.create_future()
@@ -115,11 +113,25 @@ class Database:
             value = function(connection, *args, **kwargs)
             loop.call_soon_threadsafe(result.set_result, value)
 
-        committed = loop.run_in_executor(self._writer, partial(_whole, self._write_engine, whole))
-        await asyncio.wait({result, committed}, return_when=asyncio.FIRST_COMPLETED)
+        commit = Commit(self._writer.submit(_whole, self._write_engine, whole))
+        waited: set[asyncio.Future[Any]] = {result, commit.written}
+        await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
         if not result.done():
-            await committed  # it raises
-        return result.result(), committed
+            await commit  # it raises
+        return result.result(), commit
+
+    async def run_after(self, commit: "Commit", function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """As `run`, as soon as the commit is written; the event loop need not hear of it first.
+
+        Raises:
+            Unavailable: the database does not answer, or did not write the commit.
+        """
+
+        def then(connection: Connection) -> T:
+            commit.job.result()  # it was begun before this, on a thread of its own or on this one
+            return function(connection, *args, **kwargs)
+
+        return await self._in(self._writer, self._write_engine, then)
 
     async def read(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `function(connection, …)`, which only reads, without holding up the event loop or waiting for writers.
@@ -145,6 +157,17 @@ class Database:
         self._reader.shutdown()
         self._write_engine.dispose()
         self._read_engine.dispose()
+
+
+class Commit:
+    """The end of a transaction: awaited, it returns once all is written, or raises why it is not."""
+
+    def __init__(self, job: "Future[None]") -> None:
+        self.job = job
+        self.written = asyncio.wrap_future(job)
+
+    def __await__(self) -> Generator[Any, None, None]:
+        return asyncio.shield(self.written).__await__()  # who gives up waiting must not take it from the others
 
 
 def _whole(engine: Engine, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -1,12 +1,13 @@
 """Works on the pending turns of conversations: one at a time in each, several conversations side by side."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from functools import partial
 
 import structlog
 
 from bot.crm import store
-from bot.crm.database import Database
+from bot.crm.database import Commit, Database
 from bot.crm.records import Finished, PendingTurn
 from bot.dialogue.assistant import Assistant
 from bot.errors import in_short
@@ -50,7 +51,7 @@ class Worker:
         await self._database.run(store.release_leases, self._owner)
         self._polling = asyncio.create_task(self._poll())
 
-    def take(self, turn: PendingTurn, accepted: Awaitable[None] | None = None) -> None:
+    def take(self, turn: PendingTurn, accepted: Commit | None = None) -> None:
         """Work on a turn whose conversation this worker has leased; it counts once `accepted`, if given, is done."""
         before = self._working.get(turn.conversation_id)
         task = asyncio.create_task(self._work(turn, before, accepted))
@@ -68,7 +69,7 @@ class Worker:
         await asyncio.gather(*self._working.values(), return_exceptions=True)
         await self._database.run(store.release_leases, self._owner)
 
-    async def _work(self, turn: PendingTurn, before: "asyncio.Task[None] | None", accepted: Awaitable[None] | None) -> None:
+    async def _work(self, turn: PendingTurn, before: "asyncio.Task[None] | None", accepted: Commit | None) -> None:
         try:
             if before is not None:
                 await asyncio.wait([before])
@@ -86,17 +87,16 @@ class Worker:
             if self._working.get(turn.conversation_id) is asyncio.current_task():
                 del self._working[turn.conversation_id]
 
-    async def _until_none_waits(self, turn: PendingTurn | None, accepted: Awaitable[None] | None) -> None:
+    async def _until_none_waits(self, turn: PendingTurn | None, accepted: Commit | None) -> None:
         while turn is not None:
             async with self._slots:
                 self.on_started(turn.conversation_id)
                 if accepted is not None and turn.attended:
                     await accepted  # what was said meanwhile is read from the record, up to this message
                 outcome = await self._assistant.answer(turn)
-                if accepted is not None:
-                    await accepted
-                    accepted = None
-                finished = await self._database.run(store.finish_turn, outcome, owner=self._owner, lease_seconds=LEASE_SECONDS)
+                finish = partial(store.finish_turn, outcome=outcome, owner=self._owner, lease_seconds=LEASE_SECONDS)
+                finished = await (self._database.run(finish) if accepted is None else self._database.run_after(accepted, finish))
+                accepted = None
             if finished.discarded or outcome.error is not None:
                 self._assistant.forget(turn.conversation_id)
             elif outcome.tracker_events:

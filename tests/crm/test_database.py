@@ -13,7 +13,7 @@ from sqlalchemy import JSON, Connection, func, insert, inspect, select, text
 from sqlalchemy.exc import IntegrityError
 
 from bot.crm import queries, store, tables
-from bot.crm.database import Database
+from bot.crm.database import Commit, Database
 from bot.errors import Unavailable
 from tests.crm.making import count, rows, say, visit
 
@@ -124,6 +124,27 @@ async def test_readers_and_the_event_loop_do_not_wait_for_a_writer(database: Dat
     go_on.set()
     await writing
     assert len(rows(database, tables.ratings)) == 1
+
+
+async def test_what_follows_a_commit_is_written_after_it_or_not_at_all(database: Database) -> None:
+    conversation_id = visit(database).conversation_id
+
+    def rate(c: Connection, score: int, *, fails: bool = False) -> int:
+        c.execute(insert(tables.ratings).values(conversation_id=conversation_id, score=score, comment="", at=store.now()))
+        if fails:
+            raise Unavailable("the disk is full")
+        return score
+
+    score, commit = await database.run_ahead(rate, 4)
+    assert score == 4
+    assert await database.run_after(commit, lambda c: len(c.execute(select(tables.ratings)).all())) == 1
+    await commit
+    broken = Commit(database._writer.submit(database.transaction, rate, 5, fails=True))
+    with pytest.raises(Unavailable, match="disk is full"):
+        await database.run_after(broken, rate, 3)
+    with pytest.raises(Unavailable, match="disk is full"):
+        await broken
+    assert [row.score for row in rows(database, tables.ratings)] == [4]
 
 
 # What cannot be used
