@@ -143,6 +143,7 @@ SAID = (
     ("threat", "_sorry"),
     ("anger", "_sorry"),
     ("promise", "_sorry"),
+    ("wording", "_sorry"),
     ("trend", "_sorry"),
     ("failure", "_failure"),
 )

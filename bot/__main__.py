@@ -49,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.set_defaults(run=_serve)
 
     train = commands.add_parser("train", help="train and publish the models")
-    train.add_argument("--only", choices=("assistant", "tickets", "sentiment"))
+    train.add_argument("--only", choices=("assistant", "tickets", "sentiment", "escalation"))
     train.set_defaults(run=_train)
 
     predict = commands.add_parser("predict", help='JSON lines {"text"} on stdin: intent, queue, sentiment and escalation of each')

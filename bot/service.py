@@ -188,6 +188,7 @@ def load_triage(settings: Settings) -> Triage:
     return Triage(
         tickets=cards.load(settings.models, "tickets"),
         sentiment=cards.load(settings.models, "sentiment"),
+        escalation=cards.load(settings.models, "escalation"),
         policy=Policy(),
         assistant_version=cards.read_card(settings.models, "assistant").version,
     )

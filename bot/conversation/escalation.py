@@ -17,7 +17,8 @@ class Situation:
     """What the policy decides on.
 
     `sentiment_score` and `earlier_scores` are −1…1 (P(positive) − P(negative)), the latter of the customer's earlier messages, oldest
-    first. `failures` counts the messages in a row that were not understood, this one included.
+    first. `failures` counts the messages in a row that were not understood, this one included. `need` is what a model that learned from
+    examples gives as the probability that the message warrants a person, and `need_evidence` the words that say so.
     """
 
     text: str
@@ -27,6 +28,8 @@ class Situation:
     sentiment_score: float
     earlier_scores: tuple[float, ...] = ()
     failures: int = 0
+    need: float = 0.0
+    need_evidence: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,8 @@ class Policy:
     """Below this a message counts as a grumble in a trend."""
     unhappy_score: float = -0.5
     """At most this, on average over a trend's grumbles, is bad enough without getting worse: a single score is not that exact."""
+    need: float = 0.4
+    """From this probability on, the wording as a whole counts as a need."""
     trend_length: int = 3
     failures: int = 3
 
@@ -58,7 +63,7 @@ class Decision:
 _OUTSIDE_CONFIDENCE = 0.5
 
 _URGENCY: dict[str, Priority] = {
-    "safety": "urgent", "fraud": "urgent", "threat": "high", "anger": "high", "promise": "high", "trend": "normal", "request": "normal", "failure": "normal",
+    "safety": "urgent", "fraud": "urgent", "threat": "high", "anger": "high", "promise": "high", "wording": "normal", "trend": "normal", "request": "normal", "failure": "normal",
 }  # fmt: skip
 _PRIORITIES: tuple[Priority, ...] = get_args(Priority)
 _WORDS = {
@@ -71,6 +76,7 @@ _WORDS = {
     "safety": ("顾客反映人身伤害或安全隐患", "the customer reports an injury or a safety hazard"),
     "anger": ("顾客非常不满", "the customer is very angry"),
     "promise": ("多次联系或承诺未兑现", "several contacts, or a promise, without result"),
+    "wording": ("从措辞看，顾客需要人来处理", "the wording calls for a person"),
     "trend": ("顾客连续不满，情绪没有好转", "the customer is unhappy message after message, and it gets no better"),
     "failure": ("助手连续没有听懂", "the assistant failed to understand several times in a row"),
 }
@@ -204,7 +210,7 @@ def decide(situation: Situation, policy: Policy = Policy()) -> Decision:
     False
     """
     rules = (_safety, _fraud, _threat, _request, _promise, _anger, _trend, _failure)
-    found = [reason for rule in rules for reason in rule(situation, policy)]
+    found = [reason for rule in rules for reason in rule(situation, policy)] or list(_wording(situation, policy))
     found.sort(key=lambda reason: _PRIORITIES.index(_URGENCY[reason.code]))
     return Decision(bool(found), tuple(found), most_urgent(found))
 
@@ -273,6 +279,12 @@ def _anger(situation: Situation, policy: Policy) -> Iterator[Reason]:
     scornful = len(scorn) >= 2 and situation.sentiment_score <= policy.anger_score
     if scornful or (rage and situation.sentiment_score <= policy.rage_score):
         yield _reason("anger", *rage, *scorn)
+
+
+def _wording(situation: Situation, policy: Policy) -> Iterator[Reason]:
+    """What examples teach and no rule names."""
+    if situation.need >= policy.need and not _elsewhere(situation) and not _DECLINED.search(situation.text):
+        yield _reason("wording", *situation.need_evidence)
 
 
 def _trend(situation: Situation, policy: Policy) -> Iterator[Reason]:

@@ -37,7 +37,7 @@ class Evidence:
 class Reason:
     """Why a person is needed, in words; `evidence` quotes what in the message (or the record) says so."""
 
-    code: Literal["request", "threat", "fraud", "safety", "anger", "promise", "trend", "failure"]
+    code: Literal["request", "threat", "fraud", "safety", "anger", "promise", "wording", "trend", "failure"]
     zh: str
     en: str
     evidence: tuple[str, ...] = ()

@@ -33,10 +33,11 @@ class Understanding:
 
 @dataclass(frozen=True, slots=True)
 class Triage:
-    """The ticket classifier, the sentiment model and the escalation policy."""
+    """The ticket classifier, the sentiment and escalation models, and the escalation policy."""
 
     tickets: TrainedModel
     sentiment: TrainedModel
+    escalation: TrainedModel
     policy: Policy
     assistant_version: str
 
@@ -46,13 +47,15 @@ class Triage:
         """One message, with the words that decided."""
         queue, queue_weights = self.tickets.classify_and_explain(text)
         feeling, feeling_weights = self.sentiment.classify_and_explain(text)
-        weights = queue_weights, feeling_weights
-        return self._interaction(text, understood, queue, feeling, weights, earlier_scores, failures, milliseconds)
+        need, need_weights = self.escalation.classify_and_explain(text, "true")
+        weights = queue_weights, feeling_weights, need_weights
+        return self._interaction(text, understood, queue, feeling, need, weights, earlier_scores, failures, milliseconds)
 
     def assess_all(self, texts: Sequence[str], understood: Sequence[Understanding]) -> list[Interaction]:
         """Many unconnected messages in one batch, without the words that decided."""
-        queues, feelings = self.tickets.classify(texts), self.sentiment.classify(texts)
-        return [self._interaction(*message, ((), ()), (), 0, 0.0) for message in zip(texts, understood, queues, feelings, strict=True)]
+        queues, feelings, needs = (model.classify(texts) for model in (self.tickets, self.sentiment, self.escalation))
+        messages = zip(texts, understood, queues, feelings, needs, strict=True)
+        return [self._interaction(*message, ((), (), ()), (), 0, 0.0) for message in messages]
 
     def _interaction(
         self,
@@ -60,7 +63,8 @@ class Triage:
         understood: Understanding,
         queue: Prediction,
         feeling: Prediction,
-        weights: tuple[Sequence[Weight], Sequence[Weight]],
+        need: Prediction,
+        weights: tuple[Sequence[Weight], Sequence[Weight], Sequence[Weight]],
         earlier_scores: tuple[float, ...],
         failures: int,
         milliseconds: float,
@@ -68,8 +72,9 @@ class Triage:
         score = feeling.scores["positive"] - feeling.scores["negative"]
         sentiment = cast(Sentiment, feeling.label)
         situation = Situation(
-            text, understood.intent, 0.0 if understood.fallback else understood.confidence, sentiment, score, earlier_scores, failures
-        )
+            text, understood.intent, 0.0 if understood.fallback else understood.confidence, sentiment, score, earlier_scores, failures,
+            need.scores["true"], tuple(weight.term for weight in weights[2]),
+        )  # fmt: skip
         decision = decide(situation, self.policy)
         return Interaction(
             intent=understood.intent,
@@ -84,7 +89,12 @@ class Triage:
             sentiment_evidence=_evidence(weights[1]),
             escalate=decision.escalate,
             reasons=decision.reasons,
-            model_versions={"assistant": self.assistant_version, "tickets": self.tickets.version, "sentiment": self.sentiment.version},
+            model_versions={
+                "assistant": self.assistant_version,
+                "tickets": self.tickets.version,
+                "sentiment": self.sentiment.version,
+                "escalation": self.escalation.version,
+            },
             milliseconds=milliseconds,
         )
 

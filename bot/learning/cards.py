@@ -14,7 +14,7 @@ from bot.errors import ModelError
 from bot.learning.classifier import Prediction, TextClassifier, Weight
 from bot.learning.files import dumps, loads
 
-PACKAGES = ("scikit-learn", "skops", "numpy", "rjieba")
+PACKAGES = ("scikit-learn", "skops", "numpy", "rjieba", "opencc")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +57,9 @@ class TrainedModel:
         """Label, confidence and scores of each text."""
         return self.classifier.classify(texts)
 
-    def classify_and_explain(self, text: str) -> tuple[Prediction, list[Weight]]:
-        """One text, with the terms that spoke most for its label."""
-        return self.classifier.classify_and_explain(text)
+    def classify_and_explain(self, text: str, label: str | None = None) -> tuple[Prediction, list[Weight]]:
+        """One text, with the terms that spoke most for its label, or for the one that is named."""
+        return self.classifier.classify_and_explain(text, label=label)
 
 
 def packages() -> dict[str, str]:

@@ -1,14 +1,18 @@
 """Classifiers as bytes, in skops' format: reading one makes only the types that are named here, and runs nothing."""
 
+import tarfile
+from pathlib import Path
 from types import ModuleType
 
 import sklearn.utils
 
+from bot.errors import ModelError
 from bot.learning.classifier import TextClassifier
 
+ARCHIVED = "intents.skops"
+"""The name of a classifier's file within a model of Rasa's."""
 TRUSTED = [
     "bot.learning.classifier.TextClassifier",
-    "sklearn.linear_model._logistic.LogisticRegression",
 ]
 
 
@@ -28,6 +32,19 @@ def loads(content: bytes) -> TextClassifier:
     if not isinstance(classifier, TextClassifier):
         raise TypeError("the file holds something else than a text classifier")
     return classifier
+
+
+def in_archive(archive: Path) -> TextClassifier:
+    """The classifier within a model of Rasa's, which is a compressed tar file.
+
+    Raises:
+        ModelError: there is none.
+    """
+    with tarfile.open(archive) as tar:
+        for member in tar:
+            if Path(member.name).name == ARCHIVED and (file := tar.extractfile(member)):
+                return loads(file.read())
+    raise ModelError(f"{archive.name} has no classifier of intents")
 
 
 def _skops() -> ModuleType:

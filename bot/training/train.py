@@ -1,4 +1,4 @@
-"""Trains and publishes the models: the ticket classifier, the sentiment model and the assistant."""
+"""Trains and publishes the models: the ticket classifier, the sentiment and escalation models, and the assistant."""
 
 import hashlib
 import io
@@ -11,11 +11,14 @@ from pathlib import Path
 from bot.errors import DataError, ModelError
 from bot.learning.cards import Card, packages, read_card, save, sha256_of, verified
 from bot.learning.classifier import TextClassifier
-from bot.learning.evaluation import hold_out
+from bot.learning.files import in_archive
+from bot.learning.text import read_dictionary
 from bot.training.examples import Examples, csv_files, read_folder, read_intents, with_queues
 
-TICKETS, SENTIMENT, ASSISTANT = "tickets", "sentiment", "assistant"
-KINDS = (TICKETS, SENTIMENT, ASSISTANT)
+TICKETS, SENTIMENT, ESCALATION, ASSISTANT = "tickets", "sentiment", "escalation", "assistant"
+KINDS = (TICKETS, SENTIMENT, ESCALATION, ASSISTANT)
+DICTIONARY = "data/dictionary.txt"
+"""Words of the shop's trade that jieba does not know; without the file, there are none."""
 ASSISTANT_PARTS = ("data/nlu", "data/rules", "data/stories")
 
 
@@ -35,25 +38,33 @@ def train(kind: str, project: Path, models: Path) -> Card:
     Raises:
         DataError: the training data cannot be used.
     """
-    return {TICKETS: _train_tickets, SENTIMENT: _train_sentiment, ASSISTANT: _train_assistant}[kind](project, models)
+    trainers = {TICKETS: _train_tickets, SENTIMENT: _train_sentiment, ESCALATION: _train_escalation, ASSISTANT: _train_assistant}
+    return trainers[kind](project, models)
 
 
 def _train_tickets(project: Path, models: Path) -> Card:
     """From `data/tickets/` and from the assistant's intent examples by the queue of their intent."""
     folder, nlu = project / "data" / "tickets", project / "data" / "nlu"
     examples = read_folder(folder, "text", "queue") + with_queues(read_intents(nlu))
-    return _fit(TICKETS, examples, [*csv_files(folder), *sorted(nlu.rglob("*.yml"))], models)
+    return _fit(TICKETS, project, examples, [*csv_files(folder), *sorted(nlu.rglob("*.yml"))], models)
 
 
 def _train_sentiment(project: Path, models: Path) -> Card:
     folder = project / "data" / "sentiment"
-    return _fit(SENTIMENT, read_folder(folder, "text", "sentiment"), csv_files(folder), models)
+    return _fit(SENTIMENT, project, read_folder(folder, "text", "sentiment"), csv_files(folder), models)
 
 
-def _fit(kind: str, examples: Examples, files: list[Path], models: Path) -> Card:
-    metrics = hold_out(*examples)
-    classifier = TextClassifier().fit(*examples)
-    return save(classifier, models, kind, data_sha256=sha256_of(*files), examples=len(examples.texts), metrics=metrics)
+def _train_escalation(project: Path, models: Path) -> Card:
+    """From the column `escalate` of the same tables as sentiment."""
+    folder = project / "data" / "sentiment"
+    return _fit(ESCALATION, project, read_folder(folder, "text", "escalate"), csv_files(folder), models)
+
+
+def _fit(kind: str, project: Path, examples: Examples, files: list[Path], models: Path) -> Card:
+    dictionary = project / DICTIONARY
+    classifier = TextClassifier(dictionary=read_dictionary(dictionary)).fit(*examples)
+    hashed = sha256_of(*files, *([dictionary] if dictionary.exists() else []))
+    return save(classifier, models, kind, data_sha256=hashed, examples=len(examples.texts), metrics=classifier.cross_validation_)
 
 
 def _train_assistant(project: Path, models: Path) -> Card:
@@ -64,6 +75,7 @@ def _train_assistant(project: Path, models: Path) -> Card:
     files = [
         project / "config.yml",
         project / "domain.yml",
+        *(path for path in (project / DICTIONARY,) if path.exists()),
         *(path for part in ASSISTANT_PARTS for path in sorted((project / part).rglob("*.yml"))),
     ]
     intents = read_intents(project / "data" / "nlu")
@@ -90,7 +102,7 @@ def _train_assistant(project: Path, models: Path) -> Card:
         data_sha256=sha256_of(*files),
         examples=len(intents.texts),
         labels=tuple(sorted(set(intents.labels))),
-        metrics=hold_out(*intents),
+        metrics=in_archive(archive).cross_validation_,
         packages=packages(),
         trained_at=at.isoformat(timespec="seconds"),
     )

@@ -25,7 +25,7 @@ MOST_DAYS = 92
 """A longer period is shown by weeks."""
 REASONS = {
     "request": "要求人工", "threat": "威胁投诉", "fraud": "诈骗盗号", "safety": "人身安全", "anger": "非常不满", "promise": "承诺落空",
-    "trend": "持续不满", "failure": "没有听懂", "taken_over": "主管接手", "reopened": "重新打开",
+    "wording": "措辞紧急", "trend": "持续不满", "failure": "没有听懂", "taken_over": "主管接手", "reopened": "重新打开",
 }  # fmt: skip
 NOTHING = "—"
 
