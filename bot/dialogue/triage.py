@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from bot.conversation.escalation import Policy, Situation, decide
+from bot.conversation.mood import Mood
 from bot.conversation.outcome import Evidence, Interaction, Sentiment
 from bot.learning.cards import TrainedModel
 from bot.learning.classifier import Prediction, Weight
@@ -41,21 +42,19 @@ class Triage:
     policy: Policy
     assistant_version: str
 
-    def assess(
-        self, text: str, understood: Understanding, *, earlier_scores: tuple[float, ...] = (), failures: int = 0, milliseconds: float = 0.0
-    ) -> Interaction:
+    def assess(self, text: str, understood: Understanding, *, mood: Mood, failures: int = 0, milliseconds: float = 0.0) -> Interaction:
         """One message, with the words that decided."""
         queue, queue_weights = self.tickets.classify_and_explain(text)
         feeling, feeling_weights = self.sentiment.classify_and_explain(text)
         need, need_weights = self.escalation.classify_and_explain(text, "true")
         weights = queue_weights, feeling_weights, need_weights
-        return self._interaction(text, understood, queue, feeling, need, weights, earlier_scores, failures, milliseconds)
+        return self._interaction(text, understood, queue, feeling, need, weights, mood, failures, milliseconds)
 
     def assess_all(self, texts: Sequence[str], understood: Sequence[Understanding]) -> list[Interaction]:
         """Many unconnected messages in one batch, without the words that decided."""
         queues, feelings, needs = (model.classify(texts) for model in (self.tickets, self.sentiment, self.escalation))
         messages = zip(texts, understood, queues, feelings, needs, strict=True)
-        return [self._interaction(*message, ((), (), ()), (), 0, 0.0) for message in messages]
+        return [self._interaction(*message, ((), (), ()), Mood(), 0, 0.0) for message in messages]
 
     def _interaction(
         self,
@@ -65,14 +64,14 @@ class Triage:
         feeling: Prediction,
         need: Prediction,
         weights: tuple[Sequence[Weight], Sequence[Weight], Sequence[Weight]],
-        earlier_scores: tuple[float, ...],
+        mood: Mood,
         failures: int,
         milliseconds: float,
     ) -> Interaction:
         score = feeling.scores["positive"] - feeling.scores["negative"]
         sentiment = cast(Sentiment, feeling.label)
         situation = Situation(
-            text, understood.intent, 0.0 if understood.fallback else understood.confidence, sentiment, score, earlier_scores, failures,
+            text, understood.intent, 0.0 if understood.fallback else understood.confidence, sentiment, score, mood, failures,
             need.scores["true"], tuple(weight.term for weight in weights[2]),
         )  # fmt: skip
         decision = decide(situation, self.policy)
