@@ -17,8 +17,9 @@ from bot.conversation.outcome import Priority, Reason, Sentiment
 class Situation:
     """What the policy decides on.
 
-    `sentiment_score` is −1…1 (P(positive) − P(negative)), and `mood` is what the customer's earlier messages have left. `failures` counts the messages in a row that were not understood, this one included. `need` is what a model that learned from
-    examples gives as the probability that the message warrants a person, and `need_evidence` the words that say so.
+    `sentiment_score` is −1…1 (P(positive) − P(negative)), and `mood` is what the customer's earlier messages have left. `failures` counts
+    the messages in a row that were not understood, this one included. `need` is what a model that learned from examples gives as the
+    probability that the message warrants a person, and `need_evidence` the words that say so.
     """
 
     text: str

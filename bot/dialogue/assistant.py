@@ -146,6 +146,11 @@ class Assistant:
         """The last outcome of that conversation is not in the record: what the assistant remembers of it is void."""
         self._agent.tracker_store.forget(conversation_id)
 
+    def assess(self, text: str) -> Interaction:
+        """Intent, queue, sentiment and escalation of an unconnected message, with the words that decided."""
+        (parsed,) = self._parse([_as_text(text)])
+        return self._triage.assess(text, Understanding.of(parsed), mood=Mood())
+
     def assess_all(self, texts: Sequence[str]) -> list[Interaction]:
         """Intent, queue, sentiment and escalation of many unconnected messages, in one batch."""
         parsed = self._parse([_as_text(text) for text in texts])

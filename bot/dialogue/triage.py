@@ -9,6 +9,7 @@ from bot.conversation.mood import Mood
 from bot.conversation.outcome import Evidence, Interaction, Sentiment
 from bot.learning.cards import TrainedModel
 from bot.learning.classifier import Prediction, Weight
+from bot.learning.marking import deciding
 
 FALLBACK = "nlu_fallback"
 ASKS_FOR_A_PERSON = "request_human"
@@ -72,7 +73,7 @@ class Triage:
         sentiment = cast(Sentiment, feeling.label)
         situation = Situation(
             text, understood.intent, 0.0 if understood.fallback else understood.confidence, sentiment, score, mood, failures,
-            need.scores["true"], tuple(weight.term for weight in weights[2]),
+            need.scores["true"], self._as_typed(text, weights[2]) if need.scores["true"] >= self.policy.need else (),
         )  # fmt: skip
         decision = decide(situation, self.policy)
         return Interaction(
@@ -96,6 +97,10 @@ class Triage:
             },
             milliseconds=milliseconds,
         )
+
+    def _as_typed(self, text: str, weights: Sequence[Weight]) -> tuple[str, ...]:
+        """Quotes of the message in place of the terms of the escalation model."""
+        return tuple(word.typed for word in deciding(text, weights, tuple(self.escalation.classifier.dictionary)))
 
 
 def _evidence(weights: Sequence[Weight]) -> tuple[Evidence, ...]:
