@@ -132,7 +132,10 @@ const after = {
     markRows();
     tick();
   },
-  head: showState,
+  head() {
+    showState();
+    seen(); // who has just taken a conversation has read it already
+  },
   log: arrange,
   people: () => $("people").querySelector("input")?.focus(),
 };
