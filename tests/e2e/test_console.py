@@ -35,8 +35,7 @@ class Desk(NamedTuple):
 @pytest_asyncio.fixture(loop_scope="session")
 async def desk(customer: Widget, hire: Hire) -> Desk:
     first, second = await hire("小李"), await hire("小王")
-    await first.go()
-    await second.go()
+    await asyncio.gather(first.go(), second.go())
     return Desk(customer, await customer.ask_for_a_person(), first, second)
 
 
@@ -451,7 +450,7 @@ async def test_internal_notes_never_reach_the_customer(desk: Desk) -> None:
     await expect(second.lines("note")).to_have_text("这位顾客上周投诉过")
     await first.page.get_by_label("关于这位顾客的备注").fill("喜欢电话联系")
     await first.page.get_by_role("button", name="保存备注").last.click()
-    await expect(first.page.locator("#facts .memo")).to_contain_text("喜欢电话联系")
+    await expect(first.page.locator("#facts .memo").first).to_contain_text("喜欢电话联系")
     await first.page.keyboard.press("Escape")
     await first.page.keyboard.press("r")
     await first.say("您好")
