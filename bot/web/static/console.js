@@ -97,6 +97,7 @@ function arrange() {
   for (const line of log.children) {
     line.toggleAttribute("data-mark", line.dataset.day !== day);
     day = line.dataset.day;
+    if (line.dataset.client) composer.arrived(line.dataset.client);
   }
   if (stuck) toEnd();
   else if (log.lastElementChild?.id !== last) $("pill").hidden = false;
@@ -145,7 +146,6 @@ function change(frame) {
   if (frame.target === "log" && frame.type !== "place") hush();
   const height = scroll.scrollHeight;
   changes[frame.type](frame);
-  if (frame.client) composer.arrived(frame.client);
   after[frame.target]?.();
   if (frame.type === "prepend") scroll.scrollTop += scroll.scrollHeight - height;
 }
