@@ -8,6 +8,7 @@ from bot.conversation.escalation import Policy, Situation, decide
 from bot.conversation.outcome import Evidence, Interaction, Sentiment
 from bot.learning.cards import TrainedModel
 from bot.learning.classifier import Prediction, Weight
+from bot.learning.text import spoken
 
 FALLBACK = "nlu_fallback"
 ASKS_FOR_A_PERSON = "request_human"
@@ -90,4 +91,4 @@ class Triage:
 
 
 def _evidence(weights: Sequence[Weight]) -> tuple[Evidence, ...]:
-    return tuple(Evidence(*weight) for weight in weights)
+    return tuple(Evidence(spoken(term), weight) for term, weight in weights)

@@ -10,6 +10,15 @@ import rjieba
 PLACEHOLDERS = {"order": "\ue000", "phone": "\ue001", "link": "\ue002", "money": "\ue003", "number": "\ue004"}
 """Single private-use characters that stand for what has a shape but no wording; they count as a word and within n-grams."""
 
+_SPOKEN = str.maketrans(
+    {
+        PLACEHOLDERS["order"]: "［订单号］",
+        PLACEHOLDERS["phone"]: "［电话］",
+        PLACEHOLDERS["link"]: "［链接］",
+        PLACEHOLDERS["money"]: "［金额］",
+        PLACEHOLDERS["number"]: "［数字］",
+    }
+)
 _SHAPES = (
     (re.compile(r"https?://\S+|www\.\S+"), PLACEHOLDERS["link"]),
     (re.compile(r"(?<!\d)\d{12}(?!\d)"), PLACEHOLDERS["order"]),
@@ -32,6 +41,15 @@ def normalise(text: str) -> str:
     for shape, placeholder in _SHAPES:
         text = shape.sub(placeholder, text)
     return _SPACE.sub(" ", _REPEATED.sub(r"\1\1", text)).strip()
+
+
+def spoken(term: str) -> str:
+    """A term as people read it, with words in place of placeholders.
+
+    >>> spoken("查\\ue000")
+    '查［订单号］'
+    """
+    return term.translate(_SPOKEN)
 
 
 def words(text: str) -> list[str]:

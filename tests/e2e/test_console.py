@@ -13,7 +13,7 @@ from playwright.async_api import WebSocketRoute, expect
 from sqlalchemy import select
 
 from bot.crm import tables
-from tests.e2e.conftest import Console, Hire, Record, Visit, Widget
+from tests.e2e.conftest import PHONE, Console, Hire, Record, Visit, Widget
 from tests.e2e.test_widget_people import picture
 from tests.servers import Server
 
@@ -143,6 +143,20 @@ async def test_agents_are_told_of_who_waits_and_owners_of_replies(customer: Widg
     await first.open(conversation)
     await expect(first.page).to_have_title("对话 · 知客")
     await expect(first.page.locator("[data-count=mine]")).to_have_text("1")
+
+
+async def test_a_notice_covers_no_button_on_a_phone(visit: Visit, hire: Hire) -> None:
+    agent = await hire(size=PHONE)
+    await agent.go()
+    await agent.go(await (await visit()).ask_for_a_person())
+    await (await visit()).ask_for_a_person()
+    notice = await agent.page.locator(".toast.escalation").bounding_box()
+    assert notice is not None
+    buttons = await agent.page.locator("#talk button").all()
+    boxes = [box for box in [await button.bounding_box() for button in buttons] if box]
+    assert len(boxes) > 2
+    covered = [box for box in boxes if box["y"] < notice["y"] + notice["height"] and box["y"] + box["height"] > notice["y"]]
+    assert covered == []
 
 
 # Back to the bot
@@ -522,6 +536,18 @@ async def test_marks_say_what_was_delivered_and_read(desk: Desk) -> None:
     await expect(line).not_to_have_class(re.compile("read"))
     await customer.open(agree=False)
     await expect(line).to_have_class(re.compile("read"))
+
+
+async def test_the_newest_message_stays_in_view_when_the_composer_grows(desk: Desk) -> None:
+    _, conversation, agent, _ = desk
+    await agent.claim(conversation)
+    for number in range(12):
+        await agent.say(f"第 {number} 句")
+    await expect(agent.lines("agent")).to_have_count(12)
+    for mode in ("内部备注", "回复顾客"):
+        await agent.page.locator(".modes").get_by_text(mode).click()
+    await agent.page.locator("#text").fill("一\n二\n三\n四")
+    await expect(agent.page.locator("#log .delivery").last).to_be_in_viewport(ratio=1)
 
 
 async def test_the_keyboard_is_enough_to_claim_answer_and_resolve(desk: Desk) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bot.learning.text import PLACEHOLDERS, normalise, terms, words
+from bot.learning.text import PLACEHOLDERS, normalise, spoken, terms, words
 
 ROOT = Path(__file__).parents[2]
 ANY_TEXT = st.text(alphabet=st.characters(exclude_categories=()), max_size=200)
@@ -83,3 +83,10 @@ def test_terms_are_words_pairs_and_character_grams() -> None:
 def test_numbers_and_their_shapes_do_not_matter() -> None:
     assert terms("订单202611080023") == terms("订单202501010001")
     assert terms("我的号13800138000") != terms("我的号202501010001")
+
+
+def test_terms_are_told_in_characters_that_can_be_shown() -> None:
+    term = normalise("订单202611080023退 9.9 元，电话13800005678，见https://shop.example/1 共3件")
+    assert set(PLACEHOLDERS.values()) <= set(term)
+    assert not set(PLACEHOLDERS.values()) & set(spoken(term))
+    assert spoken(f"查{ORDER}") == "查［订单号］"

@@ -115,7 +115,8 @@ scroll.onscroll = () => {
   stuck = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < NEAR;
   if (stuck) $("pill").hidden = true;
 };
-new ResizeObserver(() => stuck && toEnd()).observe(log);
+const room = new ResizeObserver(() => stuck && toEnd());
+for (const element of [log, scroll]) room.observe(element); // suggestions and a long draft take room from it
 $("pill").onclick = toEnd;
 
 function seen() {
