@@ -218,7 +218,8 @@ class Console:
         return self.page.locator("#head .actions").get_by_role("button", name=name, exact=True)
 
     async def claim(self, conversation_id: str) -> None:
-        await self.go(conversation_id)
+        """Open a conversation in the list and claim it."""
+        await self.open(conversation_id)
         await self.take()
 
     async def take(self) -> None:

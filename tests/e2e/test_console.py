@@ -39,6 +39,23 @@ async def desk(customer: Widget, hire: Hire) -> Desk:
     return Desk(customer, await customer.ask_for_a_person(), first, second)
 
 
+class Talk(NamedTuple):
+    """A customer and the agent who has the conversation."""
+
+    customer: Widget
+    conversation: str
+    agent: Console
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def talk(customer: Widget, hire: Hire) -> Talk:
+    agent = await hire("小李")
+    await agent.go()
+    conversation = await customer.ask_for_a_person()
+    await agent.claim(conversation)
+    return Talk(customer, conversation, agent)
+
+
 @contextmanager
 def nobody_writes(server: Server) -> Iterator[None]:
     """The server can read its record but writes only afterwards, in the order in which it wanted to."""
@@ -401,6 +418,7 @@ async def test_a_reply_whose_receipt_was_lost_is_there_once(desk: Desk, hire: Hi
         socket.on_message(told)
 
     await agent.page.route_web_socket("**/agent/ws", lossy)
+    await agent.go()
     await agent.claim(conversation)
     await agent.say("只说一遍")
     await cut.wait()
@@ -434,9 +452,8 @@ async def test_a_customer_who_reloads_stays_where_they_were(desk: Desk) -> None:
 # What is written
 
 
-async def test_files_go_both_ways(desk: Desk) -> None:
-    customer, conversation, agent, _ = desk
-    await agent.claim(conversation)
+async def test_files_go_both_ways(talk: Talk) -> None:
+    customer, _, agent = talk
     await customer.frame.locator("#file").set_input_files({"name": "破损.png", "mimeType": "image/png", "buffer": picture()})
     shown = agent.page.locator("#log .line.customer .files img")
     await expect(shown).to_be_visible()
@@ -478,9 +495,8 @@ async def test_internal_notes_never_reach_the_customer(desk: Desk) -> None:
     assert not re.search("投诉过|电话联系", told)
 
 
-async def test_canned_replies_are_found_with_a_slash_and_sent_only_with_another_enter(desk: Desk) -> None:
-    customer, conversation, agent, _ = desk
-    await agent.claim(conversation)
+async def test_canned_replies_are_found_with_a_slash_and_sent_only_with_another_enter(talk: Talk) -> None:
+    customer, _, agent = talk
     text, options = agent.page.locator("#text"), agent.page.get_by_role("listbox").get_by_role("option")
     await text.press_sequentially("/")
     await expect(options.nth(1)).to_be_visible()
@@ -495,9 +511,8 @@ async def test_canned_replies_are_found_with_a_slash_and_sent_only_with_another_
     await expect(customer.bubbles("agent")).to_contain_text("请稍等，我查一下")
 
 
-async def test_enter_while_an_input_method_composes_does_not_send(desk: Desk) -> None:
-    customer, conversation, agent, _ = desk
-    await agent.claim(conversation)
+async def test_enter_while_an_input_method_composes_does_not_send(talk: Talk) -> None:
+    customer, _, agent = talk
     text = agent.page.locator("#text")
     await text.fill("nihao")
     for event in ({"isComposing": True}, {"keyCode": 229}):
@@ -509,9 +524,8 @@ async def test_enter_while_an_input_method_composes_does_not_send(desk: Desk) ->
     await expect(customer.bubbles("agent")).to_have_text([re.compile("你好")])
 
 
-async def test_both_sides_see_that_the_other_types(desk: Desk) -> None:
-    customer, conversation, agent, _ = desk
-    await agent.claim(conversation)
+async def test_both_sides_see_that_the_other_types(talk: Talk) -> None:
+    customer, _, agent = talk
     await customer.frame.get_by_test_id("composer").press_sequentially("我想")
     await expect(agent.page.locator("#typing")).to_be_visible()
     await agent.page.locator("#text").press_sequentially("您好")
@@ -524,9 +538,8 @@ async def test_both_sides_see_that_the_other_types(desk: Desk) -> None:
     await expect(customer.frame.get_by_test_id("typing")).to_be_hidden()
 
 
-async def test_marks_say_what_was_delivered_and_read(desk: Desk) -> None:
-    customer, conversation, agent, _ = desk
-    await agent.claim(conversation)
+async def test_marks_say_what_was_delivered_and_read(talk: Talk) -> None:
+    customer, _, agent = talk
     await customer.say("在吗")
     await expect(customer.bubbles("customer").last).to_have_attribute("data-state", "read")
     await customer.frame.get_by_test_id("hide").click()
@@ -538,9 +551,8 @@ async def test_marks_say_what_was_delivered_and_read(desk: Desk) -> None:
     await expect(line).to_have_class(re.compile("read"))
 
 
-async def test_the_newest_message_stays_in_view_when_the_composer_grows(desk: Desk) -> None:
-    _, conversation, agent, _ = desk
-    await agent.claim(conversation)
+async def test_the_newest_message_stays_in_view_when_the_composer_grows(talk: Talk) -> None:
+    _, _, agent = talk
     for number in range(12):
         await agent.say(f"第 {number} 句")
     await expect(agent.lines("agent")).to_have_count(12)
