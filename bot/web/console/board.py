@@ -237,7 +237,8 @@ class Board:
         at = now()
         found = await self._service.database.read(reads.standings, {console.token for console in self._consoles}, at)
         for console in list(self._consoles):
-            console.stands(found.get(console.token))
+            if console.token in found:  # one that came meanwhile is looked up next time
+                console.stands(found[console.token])
         changed = await self._service.database.read(desk_queries.changed_since, self._polled - OVERLAP)
         self._polled = at
         for conversation_id, updated_at, _, _ in changed:
