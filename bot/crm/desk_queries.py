@@ -1,6 +1,6 @@
 """Reads for the console, to be run by `Database.read`. Nothing is returned that the viewer may not see."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta, tzinfo
 from itertools import chain
 from typing import Any, get_args
@@ -81,17 +81,35 @@ def _all_there_is_to_a_row() -> Select[Any]:
     )  # fmt: skip
 
 
-# Made once: making it takes longer than running it.
+# Made once: making them takes longer than running them.
 _ROWS = _all_there_is_to_a_row()
+_WHOSE = (
+    select(tables.conversations.c.queue, tables.conversations.c.agent_id, tables.queue_settings.c.restricted)
+    .outerjoin(tables.queue_settings, tables.queue_settings.c.queue == tables.conversations.c.queue)
+    .where(tables.conversations.c.id == bindparam("conversation"))
+)
+_ROLE = select(tables.users.c.role).where(tables.users.c.id == bindparam("user"), tables.users.c.active)
+_SERVED = select(tables.user_queues).where(tables.user_queues.c.user_id.in_(bindparam("users", expanding=True)))
 
 
 def viewer(c: Connection, user_id: int) -> Viewer | None:
     """What somebody of the staff may see now; None when they may not sign in any more."""
-    user, served = tables.users, tables.user_queues
-    role = c.execute(select(user.c.role).where(user.c.id == user_id, user.c.active)).scalar()
-    if role is None:
-        return None
-    return Viewer(user_id, role, frozenset(c.execute(select(served.c.queue).where(served.c.user_id == user_id)).scalars()))
+    role = c.execute(_ROLE, {"user": user_id}).scalar()
+    return None if role is None else Viewer(user_id, role, served_queues(c, (user_id,))[user_id])
+
+
+def served_queues(c: Connection, user_ids: Collection[int]) -> dict[int, frozenset[str]]:
+    """The queues that each of some users serves."""
+    served: dict[int, set[str]] = {user_id: set() for user_id in user_ids}
+    for user_id, queue in c.execute(_SERVED, {"users": list(served)}):
+        served[user_id].add(queue)
+    return {user_id: frozenset(queues) for user_id, queues in served.items()}
+
+
+def whose(c: Connection, conversation_id: str) -> tuple[str | None, int | None, bool]:
+    """The queue and the owner of a conversation, and whether the queue is restricted."""
+    row = c.execute(_WHOSE, {"conversation": conversation_id}).one()
+    return row.queue, row.agent_id, bool(row.restricted)
 
 
 def visible(viewer: Viewer) -> ColumnElement[bool]:

@@ -1,7 +1,7 @@
 """Reads of the record, to be run by `Database.read` or within a transaction of `store`."""
 
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, bindparam, func, or_, select
@@ -37,6 +37,13 @@ _MESSAGES_AFTER = (
     .where(tables.messages.c.conversation_id == bindparam("conversation"), tables.messages.c.seq > bindparam("seq"))
     .order_by(tables.messages.c.seq)
     .limit(bindparam("limit"))
+)
+_SESSIONS = (
+    select(tables.sessions.c.token_hash, tables.sessions.c.csrf_token)
+    .add_columns(*(tables.users.c[name] for name in ("id", "name", "role", "password_hash")))
+    .join(tables.users, tables.users.c.id == tables.sessions.c.user_id)
+    .where(tables.sessions.c.token_hash.in_(bindparam("hashes", expanding=True)))
+    .where(tables.sessions.c.expires_at > bindparam("at"), tables.users.c.active)
 )
 
 
@@ -386,12 +393,12 @@ def user_by_name(c: Connection, name: str) -> User | None:
     return User(*row) if row else None
 
 
-def session(c: Connection, token_hash: str, at: Any) -> Session | None:
+def session(c: Connection, token_hash: str, at: datetime) -> Session | None:
     """Who is signed in with a token, unless the session is over at the time `at` or the user may not sign in any more."""
-    table, user = tables.sessions, tables.users
-    row = c.execute(
-        select(user.c.id, user.c.name, user.c.role, user.c.password_hash, table.c.csrf_token)
-        .join(user, user.c.id == table.c.user_id)
-        .where(table.c.token_hash == token_hash, table.c.expires_at > at, user.c.active)
-    ).one_or_none()
-    return Session(User(*row[:4]), row.csrf_token) if row else None
+    return sessions(c, (token_hash,), at).get(token_hash)
+
+
+def sessions(c: Connection, token_hashes: Collection[str], at: datetime) -> dict[str, Session]:
+    """Who is signed in with each of some tokens."""
+    found = c.execute(_SESSIONS, {"hashes": list(token_hashes), "at": at})
+    return {row.token_hash: Session(User(row.id, row.name, row.role, row.password_hash), row.csrf_token) for row in found}

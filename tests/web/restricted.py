@@ -16,17 +16,19 @@ from bot.crm import annotations, ownership, staff, store, tables
 from bot.crm.database import Database
 from bot.crm.parts import now
 from bot.web.auth import LIFETIME
+from tests.conftest import folder_in_memory
 from tests.crm.making import change, finish, order, queued, rows, run_queue, say, turn_of, user
 from tests.web.desks import Desk, serving
 
+WHOSE = "a customer whom the shop knows"
 QUEUE, OTHER_QUEUE = "complaint", "billing"
 MARK = "zq7"
 """Every secret begins so: what is searched for finds them all and is none itself."""
-TO_CUSTOMERS = ("message", "reply", "button", "payload", "reason", "answer", "file-name", "file-content")
+TO_CUSTOMERS = ("message", "reply", "button", "payload", "answer", "file-name", "file-content")
 """What the customer of the conversation reads, too."""
 TO_STAFF = (
-    "customer", "evidence", "summary", "subject", "ticket-summary", "field", "note", "memo", "recipient", "address", "rating", "resolution",
-    "unsent-name", "unsent-content",
+    "customer", "reason", "evidence", "summary", "subject", "ticket-summary", "field", "note", "memo", "recipient", "address", "rating",
+    "resolution", "unsent-name", "unsent-content",
 )  # fmt: skip
 
 
@@ -64,7 +66,10 @@ class Actor:
 
 @dataclass
 class Restricted:
-    """What was planted. Conversations: `waiting`, `taken` and `closed` in the restricted queue, `other` in another one."""
+    """What was planted. Conversations: `waiting`, `taken` and `closed` in the restricted queue, `other` in another one.
+
+    `last_seq` is that of the message in `taken` that waits for an answer.
+    """
 
     folder: Path
     waiting: str = ""
@@ -72,16 +77,18 @@ class Restricted:
     closed: str = ""
     other: str = ""
     ticket: int = 0
+    last_seq: int = 0
     file: str = ""
     unsent: str = ""
     actors: dict[str, Actor] = field(default_factory=dict)
 
     @asynccontextmanager
-    async def desk(self, folder: Path) -> AsyncIterator[Desk]:
+    async def desk(self) -> AsyncIterator[Desk]:
         """A desk that serves a copy of all this."""
-        shutil.copytree(self.folder, folder, dirs_exist_ok=True)
-        async with serving(folder / "zhike.db", folder, **ENVIRONMENT) as running:
-            yield running
+        with folder_in_memory() as folder:
+            shutil.copytree(self.folder, folder, dirs_exist_ok=True)
+            async with serving(folder / "zhike.db", folder, **ENVIRONMENT) as running:
+                yield running
 
     def restore(self, desk: Desk) -> None:
         """Make the record of a desk what it was at first."""
@@ -136,10 +143,7 @@ def plant(empty: Path, folder: Path) -> Restricted:
 
 def _conversations(database: Database, world: Restricted, owner: int) -> int:
     visits = [
-        database.transaction(
-            store.start_visit, channel="web", locale="zh-CN", notice_version="1", shop_identity="the customer with the secrets"
-        )
-        for _ in range(3)
+        database.transaction(store.start_visit, channel="web", locale="zh-CN", notice_version="1", shop_identity=WHOSE) for _ in range(3)
     ]
     world.waiting, world.taken, world.closed = (visit.conversation_id for visit in visits)
     world.actors["customer"] = Actor(visits[1].token or "")
@@ -148,7 +152,6 @@ def _conversations(database: Database, world: Restricted, owner: int) -> int:
     for conversation_id in (world.taken, world.closed):
         database.transaction(ownership.claim, conversation_id, owner)
     database.transaction(ownership.reply, world.taken, owner, secret("answer"), client_id="1")
-    say(database, world.taken, secret("message"))
     database.transaction(annotations.add_note, owner, world.taken, visits[0].customer_id, secret("note"))
     database.transaction(annotations.add_note, owner, None, visits[0].customer_id, secret("memo"))
     database.transaction(ownership.resolve, world.closed, owner, summary=secret("resolution"), result="solved")
@@ -178,6 +181,7 @@ def _files(database: Database, world: Restricted, owner: int) -> None:
         about = {"media_type": "text/plain", "size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
         database.transaction(annotations.add_attachment, world.taken, owner, id=file_id, name=f"{secret(f'{name}-name')}.txt", **about)
     database.transaction(ownership.reply, world.taken, owner, "", client_id="2", attachments=[world.file])
+    world.last_seq = say(database, world.taken, secret("message")).seq
 
 
 def _somebody_elses(database: Database, world: Restricted) -> None:

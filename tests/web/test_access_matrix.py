@@ -33,8 +33,8 @@ def world(_sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> R
 
 
 @pytest.fixture
-async def desk(world: Restricted, tmp_path: Path) -> AsyncIterator[Desk]:
-    async with world.desk(tmp_path) as running:
+async def desk(world: Restricted) -> AsyncIterator[Desk]:
+    async with world.desk() as running:
         yield running
 
 

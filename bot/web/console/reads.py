@@ -1,12 +1,12 @@
 """What consoles read, each in one transaction: who is asking first, then only what these may see."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection
 
-from bot.conversation.access import Viewer
+from bot.conversation.access import Viewer, may_see
 from bot.conversation.messages import PERSON_WORDS
 from bot.crm import desk_queries, queries, store
 from bot.crm.records import CannedReply, ConversationRow, Counts, CustomerSide, Line, Member, Session
@@ -66,22 +66,21 @@ def standing(c: Connection, token: str, at: datetime) -> Standing:
     Raises:
         SignedOut: nobody.
     """
-    session = queries.session(c, store.hash_of(token), at)
-    viewer = desk_queries.viewer(c, session.user.id) if session else None
-    if session is None or viewer is None:
+    found = standings(c, (token,), at).get(token)
+    if found is None:
         raise SignedOut
-    return Standing(session, viewer)
-
-
-def standings(c: Connection, tokens: Collection[str], at: datetime) -> dict[str, Standing | None]:
-    """Who is signed in with each of the tokens; None for nobody."""
-    found: dict[str, Standing | None] = {}
-    for token in tokens:
-        try:
-            found[token] = standing(c, token, at)
-        except SignedOut:
-            found[token] = None
     return found
+
+
+def standings(c: Connection, tokens: Collection[str], at: datetime) -> dict[str, Standing]:
+    """Who is signed in with each of the tokens; a token of nobody is left out."""
+    hashes = {store.hash_of(token): token for token in tokens}
+    sessions = queries.sessions(c, hashes, at)
+    queues = desk_queries.served_queues(c, {session.user.id for session in sessions.values()})
+    return {
+        hashes[key]: Standing(session, Viewer(session.user.id, session.user.role, queues[session.user.id]))
+        for key, session in sessions.items()
+    }
 
 
 def row(c: Connection, viewer: Viewer, conversation_id: str, at: datetime) -> ConversationRow:
@@ -96,12 +95,14 @@ def row(c: Connection, viewer: Viewer, conversation_id: str, at: datetime) -> Co
     return found
 
 
-def beside(c: Connection, viewer: Viewer, conversation_id: str, at: datetime) -> Beside:
-    """What stands beside a conversation.
+def beside(c: Connection, token: str, conversation_id: str, at: datetime) -> Beside:
+    """What stands beside a conversation, for who is signed in with a token.
 
     Raises:
-        NotFound: there is none for this viewer.
+        SignedOut: nobody is.
+        NotFound: there is none for them.
     """
+    viewer = standing(c, token, at).viewer
     found, side = _row_and_side(c, viewer, conversation_id, at)
     mine = found.state == "agent" and found.agent_id == viewer.user_id
     return Beside(found, side, _question(c, viewer, found) if mine else "")
@@ -166,10 +167,17 @@ def earlier(c: Connection, viewer: Viewer, conversation_id: str, before: int) ->
     return desk_queries.lines(c, viewer, conversation_id, after, LINES, before), after + 1 if after else None
 
 
-def looks(
-    c: Connection, conversation_ids: Collection[str], open_ones: Collection[str], at: datetime
-) -> list[tuple[ConversationRow, bool, Sequence[Line]]]:
-    """Conversations with whether their queue is restricted and, for those that are open somewhere, their last lines."""
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """Conversations with whether their queue is restricted and, for those that are open somewhere, their last lines; and who is there
+    to see them, by their tokens."""
+
+    found: Sequence[tuple[ConversationRow, bool, Sequence[Line]]]
+    standings: Mapping[str, Standing]
+
+
+def looks(c: Connection, conversation_ids: Collection[str], open_ones: Collection[str], tokens: Collection[str], at: datetime) -> Looks:
+    """Conversations that changed, for those who are signed in with some tokens."""
     settings = desk_queries.queue_settings(c)
     found: list[tuple[ConversationRow, bool, Sequence[Line]]] = []
     for conversation_id in conversation_ids:
@@ -179,7 +187,15 @@ def looks(
         tail = max(0, one.last_seq - LINES)
         lines = desk_queries.lines(c, EVERYBODY, conversation_id, tail, LINES) if conversation_id in open_ones else ()
         found.append((one, one.queue is not None and settings[one.queue].restricted, lines))
-    return found
+    # After the rest: what somebody may not see any more by then is not shown, however new it is.
+    return Looks(found, standings(c, tokens, at))
+
+
+def eyes(c: Connection, conversation_id: str, tokens: Collection[str], at: datetime) -> tuple[Mapping[str, Standing], set[str]]:
+    """Who is signed in with some tokens, and with which of them the conversation may be seen."""
+    queue, agent_id, restricted = desk_queries.whose(c, conversation_id)
+    found = standings(c, tokens, at)
+    return found, {token for token, one in found.items() if may_see(one.viewer, queue, agent_id, restricted)}
 
 
 def counts(c: Connection, viewers: Collection[Viewer], at: datetime) -> dict[Viewer, Counts]:
