@@ -43,7 +43,7 @@ def _schema() -> Iterator[str]:
 
 
 @contextmanager
-def folder_in_memory() -> Iterator[Path]:
+def _folder() -> Iterator[Path]:
     """In memory where that can be had: a disk that is busy makes every commit wait."""
     memory = "/dev/shm"
     with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as folder:
@@ -54,7 +54,7 @@ def folder_in_memory() -> Iterator[Path]:
 def empty_url(request: pytest.FixtureRequest) -> Iterator[str]:
     """Where an empty database without tables is, once for each kind; it is gone afterwards."""
     if request.param == "sqlite":
-        with folder_in_memory() as folder:
+        with _folder() as folder:
             yield f"sqlite:///{folder / 'zhike.db'}"
     else:
         with _schema() as url:
@@ -63,7 +63,7 @@ def empty_url(request: pytest.FixtureRequest) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def _sqlite_template() -> Iterator[Path]:
-    with folder_in_memory() as folder:
+    with _folder() as folder:
         Database(f"sqlite:///{folder / 'zhike.db'}").open().close()
         yield folder / "zhike.db"
 
@@ -80,7 +80,7 @@ def database(request: pytest.FixtureRequest) -> Iterator[Database]:
     """A CRM store with all tables and no rows, once for each kind of database."""
     if request.param == "sqlite":
         template: Path = request.getfixturevalue("_sqlite_template")
-        with folder_in_memory() as folder:
+        with _folder() as folder:
             shutil.copy(template, folder / "zhike.db")
             store = Database(f"sqlite:///{folder / 'zhike.db'}")
             yield store

@@ -1,6 +1,6 @@
 """Reads of the record, to be run by `Database.read` or within a transaction of `store`."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -38,12 +38,10 @@ _MESSAGES_AFTER = (
     .order_by(tables.messages.c.seq)
     .limit(bindparam("limit"))
 )
-_SESSIONS = (
-    select(tables.sessions.c.token_hash, tables.sessions.c.csrf_token)
-    .add_columns(*(tables.users.c[name] for name in ("id", "name", "role", "password_hash")))
+_SESSION = (
+    select(*(tables.users.c[name] for name in ("id", "name", "role", "password_hash")), tables.sessions.c.csrf_token)
     .join(tables.users, tables.users.c.id == tables.sessions.c.user_id)
-    .where(tables.sessions.c.token_hash.in_(bindparam("hashes", expanding=True)))
-    .where(tables.sessions.c.expires_at > bindparam("at"), tables.users.c.active)
+    .where(tables.sessions.c.token_hash == bindparam("hash"), tables.sessions.c.expires_at > bindparam("at"), tables.users.c.active)
 )
 
 
@@ -395,10 +393,5 @@ def user_by_name(c: Connection, name: str) -> User | None:
 
 def session(c: Connection, token_hash: str, at: datetime) -> Session | None:
     """Who is signed in with a token, unless the session is over at the time `at` or the user may not sign in any more."""
-    return sessions(c, (token_hash,), at).get(token_hash)
-
-
-def sessions(c: Connection, token_hashes: Collection[str], at: datetime) -> dict[str, Session]:
-    """Who is signed in with each of some tokens."""
-    found = c.execute(_SESSIONS, {"hashes": list(token_hashes), "at": at})
-    return {row.token_hash: Session(User(row.id, row.name, row.role, row.password_hash), row.csrf_token) for row in found}
+    row = c.execute(_SESSION, {"hash": token_hash, "at": at}).one_or_none()
+    return Session(User(*row[:4]), row.csrf_token) if row else None

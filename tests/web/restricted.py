@@ -16,7 +16,7 @@ from bot.crm import annotations, ownership, staff, store, tables
 from bot.crm.database import Database
 from bot.crm.parts import now
 from bot.web.auth import LIFETIME
-from tests.conftest import folder_in_memory
+from tests.conftest import _folder
 from tests.crm.making import change, finish, order, queued, rows, run_queue, say, turn_of, user
 from tests.web.desks import Desk, serving
 
@@ -85,7 +85,7 @@ class Restricted:
     @asynccontextmanager
     async def desk(self) -> AsyncIterator[Desk]:
         """A desk that serves a copy of all this."""
-        with folder_in_memory() as folder:
+        with _folder() as folder:
             shutil.copytree(self.folder, folder, dirs_exist_ok=True)
             async with serving(folder / "zhike.db", folder, **ENVIRONMENT) as running:
                 yield running

@@ -28,6 +28,8 @@ POLL_SECONDS = 1.5
 """How long it takes at most to notice what another process did, when no hint tells, and that somebody may not be here any more."""
 COUNT_SECONDS = 0.25
 SEEN_SECONDS = 10.0
+REST_SECONDS = 0.05
+"""How long a message that was shown at once is ahead of all else that it changes; by then it is mostly understood, too."""
 AT_ONCE = 50
 REMEMBERED = 5000
 OVERLAP = timedelta(seconds=10)
@@ -77,6 +79,7 @@ class Board:
         self._consoles: set[Console] = set()
         self._changed: set[str] = set()
         self._news = asyncio.Event()
+        self._soon: asyncio.TimerHandle | None = None
         self._uncounted: set[Console] = set()
         self._known: OrderedDict[str, _Known] = OrderedDict()
         self._warned: OrderedDict[tuple[str, datetime], None] = OrderedDict()
@@ -123,23 +126,33 @@ class Board:
         """What the console's viewer may see has changed."""
         self._uncounted.add(console)
 
-    def changed(self, conversation_id: str, change: Change | None = None) -> None:
-        """There is something new in a conversation. Messages that are given are shown at once, all else once it was read."""
+    def changed(self, conversation_id: str, change: Change | None = None) -> "asyncio.Task[None] | None":
+        """There is something new in a conversation. Messages that are given are shown at once, all else once it was read.
+
+        Returns what shows those messages, if anybody looks.
+        """
         if not self._consoles:
-            return
-        if change is not None:
-            task = asyncio.get_running_loop().create_task(self._show_messages(change))
-            self._showing.add(task)
-            task.add_done_callback(self._showing.discard)
+            return None
+        showing = None
+        if change is not None and change.messages and any(console.view.conversation_id == conversation_id for console in self._consoles):
+            showing = asyncio.get_running_loop().create_task(self._show_messages(change))
+            self._showing.add(showing)
+            showing.add_done_callback(self._showing.discard)
         self._changed.add(conversation_id)
+        if showing is None:
+            self._news.set()
+        elif self._soon is None:
+            self._soon = asyncio.get_running_loop().call_later(REST_SECONDS, self._look_now)
+        return showing
+
+    def _look_now(self) -> None:
+        self._soon = None
         self._news.set()
 
     async def _show_messages(self, change: Change) -> None:
         tokens = {console.token for console in self._consoles if console.view.conversation_id == change.conversation_id}
-        if not tokens:
-            return
         try:
-            found, seeing = await self._service.database.read(reads.eyes, change.conversation_id, tokens, now())
+            found, seeing = await self._service.database.glance(reads.eyes, change.conversation_id, tokens, now())
         except ZhikeError:
             return  # it is shown with all else that changed
         lines = [Line(key=f"m{message.seq}", type="message", at=message.at, message=message) for message in change.messages]
