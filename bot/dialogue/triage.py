@@ -47,7 +47,9 @@ class Triage:
         """One message, with the words that decided."""
         queue, queue_weights = self.tickets.classify_and_explain(text)
         feeling, feeling_weights = self.sentiment.classify_and_explain(text)
-        need, need_weights = self.escalation.classify_and_explain(text, "true")
+        (need,) = self.escalation.classify([text])
+        urgent = need.scores["true"] >= self.policy.need  # few messages are; the others need no explanation
+        need_weights = self.escalation.classify_and_explain(text, "true")[1] if urgent else []
         weights = queue_weights, feeling_weights, need_weights
         return self._interaction(text, understood, queue, feeling, need, weights, mood, failures, milliseconds)
 
@@ -73,7 +75,7 @@ class Triage:
         sentiment = cast(Sentiment, feeling.label)
         situation = Situation(
             text, understood.intent, 0.0 if understood.fallback else understood.confidence, sentiment, score, mood, failures,
-            need.scores["true"], self._as_typed(text, weights[2]) if need.scores["true"] >= self.policy.need else (),
+            need.scores["true"], self._as_typed(text, weights[2]) if weights[2] else (),
         )  # fmt: skip
         decision = decide(situation, self.policy)
         return Interaction(

@@ -146,9 +146,10 @@ def _spoken_of(term: str, text: str, places: Iterable[Span]) -> Iterator[Span]:
 def _words(text: str, dictionary: tuple[str, ...]) -> tuple[Span, ...]:
     """Where the words of a normalised text stand."""
     found, place = [], 0
-    for word in cutter(dictionary)(text):
-        place = text.index(word, place)
-        found.append((place, place := place + len(word)))
+    for piece in cutter(dictionary).pieces(text):
+        if not piece.isspace():
+            found.append((place, place + len(piece)))
+        place += len(piece)
     return tuple(found)
 
 
