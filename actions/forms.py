@@ -222,8 +222,7 @@ class _Talk:
             self._leave()
         elif elsewhere and (
             (self.intent in SMALL_TALK | {"goodbye"} and len(self.text) <= 20)
-            or (not own and reading.changes_mind(self.text))
-            or (asked != "message" and reading.asks(self.text))
+            or (asked != "message" and ((not own and reading.changes_mind(self.text)) or reading.asks(self.text)))
         ):
             self._something_else()
         elif asked not in {"message", "fault"} and reading.plain(self.text).endswith("?"):

@@ -30,6 +30,8 @@ from bot.suggestions import Suggestions
 
 log = structlog.get_logger(__name__)
 
+ChangedListener = Callable[[str, Change | None], "asyncio.Task[None] | None"]
+
 LOOK_SECONDS = 0.25
 ANSWER_SECONDS = 60.0
 
@@ -48,7 +50,8 @@ class Service:
         self.owner = owner
         self.worker = Worker(database, assistant, owner, on_started=self._started, on_finished=self._finished) if assistant else None
         self._started_listeners: list[Callable[[str], None]] = []
-        self._changed_listeners: list[Callable[[str, Change | None], None]] = []
+        self._changed_listeners: list[ChangedListener] = []
+        self._taking: set[asyncio.Task[None]] = set()
         self._waiting: dict[int, asyncio.Event] = {}
         self._telling: asyncio.Task[None] | None = None
         self._keeping: asyncio.Task[None] | None = None
@@ -90,6 +93,7 @@ class Service:
         for task in filter(None, (self._telling, self._keeping)):
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+        await asyncio.gather(*self._taking, return_exceptions=True)
         if self.worker:
             await self.worker.stop()
         await self.hints.close()
@@ -99,15 +103,21 @@ class Service:
         """Call `listener(conversation_id)` when the assistant begins to work on a message."""
         self._started_listeners.append(listener)
 
-    def on_changed(self, listener: Callable[[str, Change | None], None]) -> None:
-        """Call `listener(conversation_id, change)` when there is something new in a conversation; the change where it is known here."""
+    def on_changed(self, listener: ChangedListener) -> None:
+        """Call `listener(conversation_id, change)` when there is something new in a conversation; the change where it is known here.
+
+        What it returns, if anything, is done once the change has been shown to those who look at the conversation.
+        """
         self._changed_listeners.append(listener)
 
     def changed(self, conversation_id: str, change: Change | None = None) -> None:
         """Tell everybody, here and in other processes, to look at a conversation."""
-        for listener in self._changed_listeners:
-            listener(conversation_id, change)
+        self._tell(conversation_id, change)
+
+    def _tell(self, conversation_id: str, change: Change | None) -> "list[asyncio.Task[None]]":
+        showing = [listener(conversation_id, change) for listener in self._changed_listeners]
         self.hints.tell(conversation_id)
+        return [each for each in showing if each is not None]
 
     async def accept(
         self, conversation_id: str, client_id: str, text: str, *, payload: str | None = None, attachments: Sequence[str] = ()
@@ -130,11 +140,19 @@ class Service:
         if ahead:
             self._take(accepted, committed)
         await committed
+        showing = []
         if not accepted.duplicate:
-            self.changed(conversation_id, Change(conversation_id, accepted.state, (accepted.message,)))
+            showing = self._tell(conversation_id, Change(conversation_id, accepted.state, (accepted.message,)))
         if not ahead:
-            self._take(accepted, committed)
+            task = asyncio.get_running_loop().create_task(self._take_once_shown(showing, accepted, committed))
+            self._taking.add(task)
+            task.add_done_callback(self._taking.discard)
         return accepted
+
+    async def _take_once_shown(self, showing: "Sequence[asyncio.Task[None]]", accepted: Accepted, committed: Commit) -> None:
+        if showing:
+            await asyncio.wait(showing)
+        self._take(accepted, committed)
 
     def _take(self, accepted: Accepted, committed: Commit) -> None:
         if accepted.turn is not None and self.worker is not None:

@@ -130,7 +130,12 @@ def test_reasons_with_their_priorities_and_thresholds() -> None:
     codes = get_args(get_type_hints(Reason)["code"])
     assert {code: priority for code, (_, priority) in documented.items()} == {code: most_urgent([Reason(code, "", "")]) for code in codes}
     policy = Policy()
-    thresholds = {"request": [policy.request_confidence], "anger": [policy.rage_score, policy.anger_score], "trend": [policy.grumble_score]}
+    thresholds = {
+        "request": [policy.request_confidence],
+        "anger": [policy.rage_score, policy.anger_score],
+        "wording": [policy.need],
+        "trend": [policy.grumble_score],
+    }
     for code, values in thresholds.items():
         named = re.findall(r"−?\d+\.\d+", documented[code][0])
         assert named == [f"{value:g}".replace("-", "−") for value in values], code

@@ -61,6 +61,8 @@ class Decision:
 
 
 _OUTSIDE_CONFIDENCE = 0.5
+_ABOUT_THE_SERVICE = frozenset({"bot_challenge", "ask_capabilities", "greet"})
+"""Intents that speak of people without wanting one."""
 
 _URGENCY: dict[str, Priority] = {
     "safety": "urgent", "fraud": "urgent", "threat": "high", "anger": "high", "promise": "high", "wording": "normal", "trend": "normal", "request": "normal", "failure": "normal",
@@ -283,7 +285,8 @@ def _anger(situation: Situation, policy: Policy) -> Iterator[Reason]:
 
 def _wording(situation: Situation, policy: Policy) -> Iterator[Reason]:
     """What examples teach and no rule names."""
-    if situation.need >= policy.need and not _elsewhere(situation) and not _DECLINED.search(situation.text):
+    asks = situation.intent in _ABOUT_THE_SERVICE and situation.intent_confidence >= policy.request_confidence
+    if situation.need >= policy.need and not asks and not _elsewhere(situation) and not _DECLINED.search(situation.text):
         yield _reason("wording", *situation.need_evidence)
 
 

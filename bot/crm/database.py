@@ -15,7 +15,7 @@ from alembic.config import Config
 from alembic.util.exc import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, OperationalError
 
 from bot.errors import Unavailable
 
@@ -26,6 +26,7 @@ READERS = 4
 POSTGRES_THREADS = 8
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_MILLISECONDS = 10_000
+IDLE_SECONDS = 1.0
 
 
 class Database:
@@ -41,7 +42,6 @@ class Database:
         options: dict[str, Any] = {
             "json_serializer": partial(json.dumps, ensure_ascii=False, separators=(",", ":")),
             "hide_parameters": True,  # errors reach the log; what customers typed must not
-            "pool_pre_ping": not self.is_sqlite,
         }
         if self.is_sqlite:
             options["pool_reset_on_return"] = None  # every transaction ends with a commit or a rollback of its own
@@ -50,8 +50,9 @@ class Database:
             self._writer = ThreadPoolExecutor(1, "crm-write")
             self._reader = ThreadPoolExecutor(READERS, "crm-read")
         else:
-            self._write_engine = self._read_engine = create_engine(url, pool_size=POSTGRES_THREADS, **options)
+            self._write_engine = self._read_engine = _checked(create_engine(url, pool_size=POSTGRES_THREADS, **options))
             self._writer = self._reader = ThreadPoolExecutor(POSTGRES_THREADS, "crm")
+        self._glances = self._read_engine if self.is_sqlite else self._read_engine.execution_options(isolation_level="AUTOCOMMIT")
 
     def open(self) -> "Database":
         """Make the database file when there is none, and bring the tables up to date.
@@ -141,6 +142,14 @@ class Database:
         """
         return await self._in(self._reader, self._read_engine, function, *args, **kwargs)
 
+    async def glance(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """As `read`, for a single statement: it needs no transaction, and PostgreSQL is asked once instead of three times.
+
+        Raises:
+            Unavailable: the database does not answer.
+        """
+        return await self._in(self._reader, self._glances, function, *args, **kwargs)
+
     async def _in(
         self,
         executor: ThreadPoolExecutor,
@@ -176,6 +185,25 @@ def _whole(engine: Engine, function: Callable[Concatenate[Connection, P], T], *a
             return function(connection, *args, **kwargs)
     except OperationalError as error:
         raise Unavailable(f"the database does not answer: {_first_line(error)}") from error
+
+
+def _checked(engine: Engine) -> Engine:
+    """Connections that were idle for a while are tried before they are used: the server may have been restarted."""
+
+    def used(connection: Any, record: Any) -> None:
+        record.info["used"] = time.monotonic()
+
+    def try_it(connection: Any, record: Any, proxy: Any) -> None:
+        if time.monotonic() - record.info.get("used", time.monotonic()) < IDLE_SECONDS:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise DisconnectionError from error
+
+    event.listen(engine, "checkin", used)
+    event.listen(engine, "checkout", try_it)
+    return engine
 
 
 def _sqlite(engine: Engine, begin: str) -> Engine:

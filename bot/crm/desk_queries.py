@@ -1,13 +1,13 @@
 """Reads for the console, to be run by `Database.read`. Nothing is returned that the viewer may not see."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta, tzinfo
 from itertools import chain
 from typing import Any, get_args
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, exists, func, or_, select, true
+from sqlalchemy import Boolean, ColumnElement, Connection, Integer, Row, Select, and_, bindparam, exists, func, or_, select
 
-from bot.conversation.access import Viewer
+from bot.conversation.access import Viewer, may_see
 from bot.conversation.hours import Hours
 from bot.conversation.outcome import Priority, State
 from bot.conversation.presence import OFFLINE_AFTER, effective
@@ -31,7 +31,9 @@ from bot.crm.records import (
     NoteView,
     QueueSettings,
     RatingView,
+    Session,
     TicketView,
+    User,
 )
 
 AT_RISK = timedelta(seconds=60)
@@ -48,6 +50,19 @@ _SEEN = (
     "mode", "intent", "intent_confidence", "fallback", "queue", "queue_confidence", "queue_scores", "queue_evidence", "sentiment",
     "sentiment_score", "sentiment_evidence", "escalate", "reasons",
 )  # fmt: skip
+
+
+def _may_see(
+    queue: ColumnElement[Any], owner_id: ColumnElement[Any], *, viewer_supervises: Any, viewer_queues: Any, viewer_id: Any
+) -> ColumnElement[bool]:
+    settings = tables.queue_settings
+    open_to_all = queue.not_in(select(settings.c.queue).where(settings.c.restricted))
+    return or_(viewer_supervises, queue.is_(None), queue.in_(viewer_queues), owner_id == viewer_id, open_to_all)
+
+
+def _eyes(viewer: Viewer) -> dict[str, Any]:
+    """What a viewer may see by, as values for statements that are made once."""
+    return {"viewer_supervises": viewer.supervises, "viewer_queues": list(viewer.queues), "viewer_id": viewer.user_id}
 
 
 def _all_there_is_to_a_row() -> Select[Any]:
@@ -81,39 +96,170 @@ def _all_there_is_to_a_row() -> Select[Any]:
     )  # fmt: skip
 
 
-# Made once: making it takes longer than running it.
+# Made once: making them takes longer than running them.
+_EYES: dict[str, Any] = {
+    "viewer_supervises": bindparam("viewer_supervises", type_=Boolean), "viewer_queues": bindparam("viewer_queues", expanding=True),
+    "viewer_id": bindparam("viewer_id", type_=Integer),
+}  # fmt: skip
+_VISIBLE = _may_see(tables.conversations.c.queue, tables.conversations.c.agent_id, **_EYES)
 _ROWS = _all_there_is_to_a_row()
+_SEEN_BY = select(tables.conversations.c.id).where(tables.conversations.c.id == bindparam("conversation"), _VISIBLE)
+_ROLE = select(tables.users.c.role).where(tables.users.c.id == bindparam("user"), tables.users.c.active)
+_SERVED = select(tables.user_queues.c.queue).where(tables.user_queues.c.user_id == bindparam("user"))
+_SETTINGS = select(tables.queue_settings)
+_SIGNED_IN = (
+    select(tables.sessions.c.token_hash, tables.sessions.c.csrf_token, tables.user_queues.c.queue.label("serves"))
+    .add_columns(*(tables.users.c[name] for name in ("id", "name", "role", "password_hash")))
+    .select_from(tables.sessions)
+    .join(tables.users, tables.users.c.id == tables.sessions.c.user_id)
+    .outerjoin(tables.user_queues, tables.user_queues.c.user_id == tables.users.c.id)
+    .where(tables.sessions.c.token_hash.in_(bindparam("hashes", expanding=True)))
+    .where(tables.sessions.c.expires_at > bindparam("at"), tables.users.c.active)
+)
+_WATCHING = (
+    _SIGNED_IN.add_columns(tables.conversations.c.queue, tables.conversations.c.agent_id, tables.queue_settings.c.restricted)
+    .join(tables.conversations, tables.conversations.c.id == bindparam("conversation"))
+    .outerjoin(tables.queue_settings, tables.queue_settings.c.queue == tables.conversations.c.queue)
+)
+_SAID = select(tables.messages).where(tables.messages.c.conversation_id == bindparam("conversation")).limit(bindparam("limit"))
+_SAID_AFTER = _SAID.where(tables.messages.c.seq > bindparam("after")).order_by(tables.messages.c.seq)
+_SAID_BEFORE = (
+    _SAID.where(tables.messages.c.seq > bindparam("after"), tables.messages.c.seq < bindparam("before"))
+    .order_by(tables.messages.c.seq.desc())
+)  # fmt: skip
+_TIMES = select(tables.messages.c.seq, tables.messages.c.at).where(
+    tables.messages.c.conversation_id == bindparam("conversation"), tables.messages.c.seq.in_(bindparam("seqs", expanding=True))
+)
+_UNDERSTOOD = (
+    select(tables.interactions.c.message_id)
+    .add_columns(*(tables.interactions.c[name] for name in _SEEN))
+    .where(tables.interactions.c.message_id.in_(bindparam("keys", expanding=True)))
+)
+_THUMBS = select(tables.feedback.c.message_id, tables.feedback.c.value).where(
+    tables.feedback.c.message_id.in_(bindparam("keys", expanding=True))
+)
+_LABELS = select(tables.labels.c.message_id, tables.labels.c.kind, tables.labels.c.value).where(
+    tables.labels.c.message_id.in_(bindparam("keys", expanding=True))
+)
+_NOTES_OF = (
+    select(tables.notes.c.id, tables.notes.c.at, tables.notes.c.text, tables.users.c.name)
+    .join(tables.users, tables.users.c.id == tables.notes.c.user_id)
+    .where(tables.notes.c.conversation_id == bindparam("conversation"))
+    .order_by(tables.notes.c.at, tables.notes.c.id)
+)
+_EVENTS_OF = (
+    select(tables.conversation_events, tables.users.c.name)
+    .outerjoin(tables.users, tables.users.c.id == tables.conversation_events.c.user_id)
+    .where(tables.conversation_events.c.conversation_id == bindparam("conversation"))
+    .order_by(tables.conversation_events.c.at, tables.conversation_events.c.id)
+)
+
+
+# What stands beside a conversation.
+_CUSTOMER = (
+    select(tables.customers, tables.conversations.c.verified.label("vouched"))
+    .join(tables.conversations, tables.conversations.c.customer_id == tables.customers.c.id)
+    .where(tables.conversations.c.id == bindparam("conversation"), _VISIBLE)
+)
+_CONSENTS = (
+    select(tables.consents.c.purpose, tables.consents.c.notice_version, tables.consents.c.at)
+    .where(tables.consents.c.customer_id == bindparam("customer"))
+    .order_by(tables.consents.c.at)
+)
+_LAST_SCORE = (
+    select(tables.ratings.c.score)
+    .where(tables.ratings.c.conversation_id == tables.conversations.c.id)
+    .order_by(tables.ratings.c.id.desc())
+    .limit(1)
+    .correlate(tables.conversations)
+    .scalar_subquery()
+)
+_EARLIER = (
+    select(*(tables.conversations.c[name] for name in ("id", "channel", "state", "queue", "created_at", "updated_at")))
+    .add_columns(func.coalesce(func.substr(tables.messages.c.text, 1, SHOWN_TEXT), ""), _LAST_SCORE)
+    .outerjoin(
+        tables.messages,
+        and_(tables.messages.c.conversation_id == tables.conversations.c.id, tables.messages.c.seq == tables.conversations.c.last_seq),
+    )
+    .where(tables.conversations.c.customer_id == bindparam("customer"), tables.conversations.c.id != bindparam("conversation"), _VISIBLE)
+    .order_by(tables.conversations.c.updated_at.desc())
+    .limit(EARLIER)
+)
+_TICKETS = (
+    select(*(tables.tickets.c[name] for name in TicketView.__slots__ if name != "owner"), tables.users.c.name.label("owner"))
+    .outerjoin(tables.users, tables.users.c.id == tables.tickets.c.owner_id)
+    .where(tables.tickets.c.customer_id == bindparam("customer"), _may_see(tables.tickets.c.queue, tables.tickets.c.owner_id, **_EYES))
+    .order_by(tables.tickets.c.id.desc())
+)
+_POINTS = (
+    select(tables.interactions.c.at, tables.interactions.c.sentiment_score)
+    .where(tables.interactions.c.conversation_id == bindparam("conversation"))
+    .order_by(tables.interactions.c.id.desc())
+    .limit(POINTS)
+)
+_NOTES = (
+    select(tables.notes.c.id, tables.notes.c.conversation_id, tables.users.c.name, tables.notes.c.text, tables.notes.c.at)
+    .join(tables.users, tables.users.c.id == tables.notes.c.user_id)
+    .outerjoin(tables.conversations, tables.conversations.c.id == tables.notes.c.conversation_id)
+    .where(tables.notes.c.customer_id == bindparam("customer"), or_(tables.notes.c.conversation_id.is_(None), _VISIBLE))
+    .order_by(tables.notes.c.id.desc())
+)
+_RATINGS = (
+    select(*(tables.ratings.c[name] for name in ("conversation_id", "score", "comment", "at")))
+    .join(tables.conversations, tables.conversations.c.id == tables.ratings.c.conversation_id)
+    .where(tables.conversations.c.customer_id == bindparam("customer"), _VISIBLE)
+    .order_by(tables.ratings.c.id.desc())
+)
+_HAND_OFFS = (
+    select(tables.hand_offs, tables.users.c.name.label("agent"))
+    .outerjoin(tables.users, tables.users.c.id == tables.hand_offs.c.agent_id)
+    .where(tables.hand_offs.c.conversation_id == bindparam("conversation"))
+    .order_by(tables.hand_offs.c.id.desc())
+)
 
 
 def viewer(c: Connection, user_id: int) -> Viewer | None:
     """What somebody of the staff may see now; None when they may not sign in any more."""
-    user, served = tables.users, tables.user_queues
-    role = c.execute(select(user.c.role).where(user.c.id == user_id, user.c.active)).scalar()
-    if role is None:
-        return None
-    return Viewer(user_id, role, frozenset(c.execute(select(served.c.queue).where(served.c.user_id == user_id)).scalars()))
+    role = c.execute(_ROLE, {"user": user_id}).scalar()
+    return None if role is None else Viewer(user_id, role, frozenset(c.execute(_SERVED, {"user": user_id}).scalars()))
+
+
+def signed_in(c: Connection, token_hashes: Collection[str], at: datetime) -> dict[str, tuple[Session, Viewer]]:
+    """Who is signed in with each of some tokens, and what they may see; tokens of nobody who may sign in now are left out."""
+    return _sessions(c.execute(_SIGNED_IN, {"hashes": list(token_hashes), "at": at}).all())
+
+
+def watching(
+    c: Connection, token_hashes: Collection[str], conversation_id: str, at: datetime
+) -> tuple[dict[str, tuple[Session, Viewer]], set[str]]:
+    """As `signed_in`, and with which of the tokens a conversation may be seen; a single statement."""
+    rows = c.execute(_WATCHING, {"hashes": list(token_hashes), "conversation": conversation_id, "at": at}).all()
+    found = _sessions(rows)
+    return found, {row.token_hash for row in rows if may_see(found[row.token_hash][1], row.queue, row.agent_id, bool(row.restricted))}
+
+
+def _sessions(rows: Sequence[Row[Any]]) -> dict[str, tuple[Session, Viewer]]:
+    """The sessions that are found with a row for each queue that their users serve."""
+    sessions: dict[str, Session] = {}
+    served: dict[str, set[str | None]] = {}
+    for row in rows:
+        if row.token_hash not in sessions:
+            sessions[row.token_hash] = Session(User(row.id, row.name, row.role, row.password_hash), row.csrf_token)
+        served.setdefault(row.token_hash, set()).add(row.serves)
+    return {
+        token_hash: (session, Viewer(session.user.id, session.user.role, frozenset(filter(None, served[token_hash]))))
+        for token_hash, session in sessions.items()
+    }
 
 
 def visible(viewer: Viewer) -> ColumnElement[bool]:
     """The conversations that a viewer may see, as a condition; the same as `access.may_see`."""
-    return _may_see(viewer, tables.conversations.c.queue, tables.conversations.c.agent_id)
+    return _may_see(tables.conversations.c.queue, tables.conversations.c.agent_id, **_eyes(viewer))
 
 
 def visible_tickets(viewer: Viewer) -> ColumnElement[bool]:
     """The tickets that a viewer may see, by their own queue and owner."""
-    return _may_see(viewer, tables.tickets.c.queue, tables.tickets.c.owner_id)
-
-
-def _may_see(viewer: Viewer, queue: ColumnElement[Any], owner_id: ColumnElement[Any]) -> ColumnElement[bool]:
-    if viewer.supervises:
-        return true()
-    settings = tables.queue_settings
-    return or_(
-        queue.is_(None),
-        queue.in_(viewer.queues),
-        owner_id == viewer.user_id,
-        queue.not_in(select(settings.c.queue).where(settings.c.restricted)),
-    )
+    return _may_see(tables.tickets.c.queue, tables.tickets.c.owner_id, **_eyes(viewer))
 
 
 # Lists
@@ -171,15 +317,28 @@ def all_rows(
 
 def row(c: Connection, viewer: Viewer, conversation_id: str, at: datetime) -> ConversationRow | None:
     """One conversation, as it stands in lists; None when it is not for the viewer's eyes."""
-    table = tables.conversations
-    return next(iter(_rows(c, select(table.c.id).where(table.c.id == conversation_id, visible(viewer)), at)), None)
+    if not sees(c, viewer, conversation_id):
+        return None
+    return rows_of(c, (conversation_id,), at)[conversation_id]
+
+
+def sees(c: Connection, viewer: Viewer, conversation_id: str) -> bool:
+    """Whether there is such a conversation, and the viewer may see it."""
+    return c.execute(_SEEN_BY, {"conversation": conversation_id} | _eyes(viewer)).scalar() is not None
+
+
+def rows_of(c: Connection, conversation_ids: Collection[str], at: datetime) -> dict[str, ConversationRow]:
+    """Conversations as they stand in lists, whoever may see them."""
+    if not conversation_ids:
+        return {}
+    return {row.id: _view(row, at) for row in c.execute(_ROWS, {"keys": list(conversation_ids)})}
 
 
 def _rows(c: Connection, wanted: Select[Any], at: datetime) -> list[ConversationRow]:
     """The rows of the conversations whose keys are wanted, in the same order."""
     keys = c.execute(wanted).scalars().all()
-    found = {row.id: row for row in c.execute(_ROWS, {"keys": keys})} if keys else {}
-    return [_view(found[key], at) for key in keys]
+    found = rows_of(c, keys, at)
+    return [found[key] for key in keys]
 
 
 def _view(row: Row[Any], at: datetime) -> ConversationRow:
@@ -245,18 +404,17 @@ def lines(c: Connection, viewer: Viewer, conversation_id: str, after_seq: int, l
     The messages are those after `after_seq`, the first ones first; with `before`, the last ones before that number. Notes and events
     since the message `after_seq` are among them, so that asking again from there brings what was added meanwhile.
     """
-    table, message = tables.conversations, tables.messages
-    if c.execute(select(table.c.id).where(table.c.id == conversation_id, visible(viewer))).scalar() is None:
-        return []
-    said = select(message).where(message.c.conversation_id == conversation_id, message.c.seq > after_seq).limit(limit)
-    if before is None:
-        found = c.execute(said.order_by(message.c.seq)).all()
-    else:
-        found = c.execute(said.where(message.c.seq < before).order_by(message.c.seq.desc())).all()[::-1]
+    return lines_of(c, conversation_id, after_seq, limit, before) if sees(c, viewer, conversation_id) else []
+
+
+def lines_of(c: Connection, conversation_id: str, after_seq: int, limit: int, before: int | None = None) -> list[Line]:
+    """As `lines`, whoever may see the conversation."""
+    values = {"conversation": conversation_id, "after": after_seq, "limit": limit}
+    said = c.execute(_SAID_AFTER, values) if before is None else c.execute(_SAID_BEFORE, values | {"before": before})
+    found = said.all() if before is None else said.all()[::-1]
     first, last = (found[0].seq, found[-1].seq) if found else (after_seq + 1, after_seq)
     start = after_seq if first == after_seq + 1 else first
-    bounds = select(message.c.seq, message.c.at).where(message.c.conversation_id == conversation_id, message.c.seq.in_((start, last + 1)))
-    times = {row.seq: row.at for row in c.execute(bounds)}
+    times = {row.seq: row.at for row in c.execute(_TIMES, {"conversation": conversation_id, "seqs": [start, last + 1]})}
     beside = [
         line
         for line in chain(_notes_of(c, conversation_id), _events_of(c, conversation_id))
@@ -277,12 +435,11 @@ def _merged(messages: Iterable[Line], beside: Sequence[Line]) -> list[Line]:
 
 
 def _message_lines(c: Connection, found: Sequence[Row[Any]]) -> list[Line]:
-    keys = [row.id for row in found]
-    seen, label, thumb = tables.interactions, tables.labels, tables.feedback
-    understood = {row.message_id: row for row in c.execute(select(seen).where(seen.c.message_id.in_(keys)))}
-    thumbs = {row.message_id: row.value for row in c.execute(select(thumb.c.message_id, thumb.c.value).where(thumb.c.message_id.in_(keys)))}
+    keys = {"keys": [row.id for row in found]}
+    understood = {row.message_id: row for row in c.execute(_UNDERSTOOD, keys)}
+    thumbs = {row.message_id: row.value for row in c.execute(_THUMBS, keys)}
     labels: dict[int, dict[str, str]] = {}
-    for row in c.execute(select(label.c.message_id, label.c.kind, label.c.value).where(label.c.message_id.in_(keys))):
+    for row in c.execute(_LABELS, keys):
         labels.setdefault(row.message_id, {})[row.kind] = row.value
     return [
         Line(
@@ -295,125 +452,39 @@ def _message_lines(c: Connection, found: Sequence[Row[Any]]) -> list[Line]:
 
 
 def _notes_of(c: Connection, conversation_id: str) -> list[Line]:
-    note, user = tables.notes, tables.users
-    rows = c.execute(
-        select(note.c.id, note.c.at, note.c.text, user.c.name)
-        .join(user, user.c.id == note.c.user_id)
-        .where(note.c.conversation_id == conversation_id)
-        .order_by(note.c.at, note.c.id)
-    )
+    rows = c.execute(_NOTES_OF, {"conversation": conversation_id})
     return [Line(key=f"n{row.id}", type="note", at=row.at, user=row.name, text=row.text) for row in rows]
 
 
 def _events_of(c: Connection, conversation_id: str) -> list[Line]:
-    event, user = tables.conversation_events, tables.users
-    rows = c.execute(
-        select(event, user.c.name)
-        .outerjoin(user, user.c.id == event.c.user_id)
-        .where(event.c.conversation_id == conversation_id)
-        .order_by(event.c.at, event.c.id)
-    )
+    rows = c.execute(_EVENTS_OF, {"conversation": conversation_id})
     return [Line(key=f"e{row.id}", type="event", at=row.at, user=row.name, kind=row.kind, fields=row.fields) for row in rows]
 
 
 def customer_side(c: Connection, viewer: Viewer, conversation_id: str) -> CustomerSide | None:
     """What there is to know about the customer of a conversation, as far as the viewer may see it."""
-    table, customer, consent = tables.conversations, tables.customers, tables.consents
-    row = c.execute(
-        select(customer, table.c.verified.label("vouched"))
-        .join(table, table.c.customer_id == customer.c.id)
-        .where(table.c.id == conversation_id, visible(viewer))
-    ).one_or_none()
+    row = c.execute(_CUSTOMER, {"conversation": conversation_id} | _eyes(viewer)).one_or_none()
     if row is None:
         return None
-    agreed = c.execute(
-        select(consent.c.purpose, consent.c.notice_version, consent.c.at).where(consent.c.customer_id == row.id).order_by(consent.c.at)
-    )
+    whose = {"customer": row.id} | _eyes(viewer)
+    earlier = c.execute(_EARLIER, whose | {"conversation": conversation_id})
     return CustomerSide(
         customer=CustomerView(row.id, row.name, row.phone, row.level, row.verified, row.created_at),
         verified=row.vouched,
         orders=tuple(queries.orders_of_customer(c, row.id, ORDERS)),
-        earlier=_earlier(c, viewer, row.id, conversation_id),
-        tickets=_tickets(c, viewer, row.id),
-        sentiment=_points(c, conversation_id),
-        consents=tuple(ConsentView(*each) for each in agreed),
-        notes=_notes(c, viewer, row.id),
-        ratings=_ratings(c, viewer, row.id),
-        hand_offs=_hand_offs(c, conversation_id),
-    )
-
-
-def _earlier(c: Connection, viewer: Viewer, customer_id: int, but: str) -> tuple[EarlierConversation, ...]:
-    table, last, rating = tables.conversations, tables.messages, tables.ratings
-    score = (
-        select(rating.c.score).where(rating.c.conversation_id == table.c.id).order_by(rating.c.id.desc()).limit(1).correlate(table)
-    ).scalar_subquery()
-    columns = (table.c.id, table.c.channel, table.c.state, table.c.queue, table.c.created_at, table.c.updated_at)
-    rows = c.execute(
-        select(*columns, func.coalesce(func.substr(last.c.text, 1, SHOWN_TEXT), ""), score)
-        .outerjoin(last, and_(last.c.conversation_id == table.c.id, last.c.seq == table.c.last_seq))
-        .where(table.c.customer_id == customer_id, table.c.id != but, visible(viewer))
-        .order_by(table.c.updated_at.desc())
-        .limit(EARLIER)
-    )
-    return tuple(EarlierConversation(*row) for row in rows)
-
-
-def _tickets(c: Connection, viewer: Viewer, customer_id: int) -> tuple[TicketView, ...]:
-    ticket, user = tables.tickets, tables.users
-    names = [name for name in TicketView.__slots__ if name != "owner"]
-    rows = c.execute(
-        select(*(ticket.c[name] for name in names), user.c.name.label("owner"))
-        .outerjoin(user, user.c.id == ticket.c.owner_id)
-        .where(ticket.c.customer_id == customer_id, visible_tickets(viewer))
-        .order_by(ticket.c.id.desc())
-    )
-    return tuple(TicketView(**row._mapping) for row in rows)
-
-
-def _points(c: Connection, conversation_id: str) -> tuple[tuple[datetime, float], ...]:
-    seen = tables.interactions
-    last = select(seen.c.at, seen.c.sentiment_score).where(seen.c.conversation_id == conversation_id).order_by(seen.c.id.desc())
-    return tuple((row.at, row.sentiment_score) for row in c.execute(last.limit(POINTS)).all()[::-1])
-
-
-def _notes(c: Connection, viewer: Viewer, customer_id: int) -> tuple[NoteView, ...]:
-    note, user, table = tables.notes, tables.users, tables.conversations
-    rows = c.execute(
-        select(note.c.id, note.c.conversation_id, user.c.name, note.c.text, note.c.at)
-        .join(user, user.c.id == note.c.user_id)
-        .outerjoin(table, table.c.id == note.c.conversation_id)
-        .where(note.c.customer_id == customer_id, or_(note.c.conversation_id.is_(None), visible(viewer)))
-        .order_by(note.c.id.desc())
-    )
-    return tuple(NoteView(*row) for row in rows)
-
-
-def _ratings(c: Connection, viewer: Viewer, customer_id: int) -> tuple[RatingView, ...]:
-    rating, table = tables.ratings, tables.conversations
-    rows = c.execute(
-        select(rating.c.conversation_id, rating.c.score, rating.c.comment, rating.c.at)
-        .join(table, table.c.id == rating.c.conversation_id)
-        .where(table.c.customer_id == customer_id, visible(viewer))
-        .order_by(rating.c.id.desc())
-    )
-    return tuple(RatingView(*row) for row in rows)
-
-
-def _hand_offs(c: Connection, conversation_id: str) -> tuple[HandOffView, ...]:
-    hand_off, user = tables.hand_offs, tables.users
-    rows = c.execute(
-        select(hand_off, user.c.name.label("agent"))
-        .outerjoin(user, user.c.id == hand_off.c.agent_id)
-        .where(hand_off.c.conversation_id == conversation_id)
-        .order_by(hand_off.c.id.desc())
-    )
-    return tuple(
-        HandOffView(
-            row.id, row.ticket_id, row.queue, row.priority, tuple(row.reasons), row.summary, row.created_at, row.agent, row.claimed_at,
-            row.first_reply_at, row.ended_at, row.outcome, row.result, row.resolution,
-        )
-        for row in rows
+        earlier=tuple(EarlierConversation(*each) for each in earlier),
+        tickets=tuple(TicketView(**each._mapping) for each in c.execute(_TICKETS, whose)),
+        sentiment=tuple((each.at, each.sentiment_score) for each in c.execute(_POINTS, {"conversation": conversation_id}).all()[::-1]),
+        consents=tuple(ConsentView(*each) for each in c.execute(_CONSENTS, {"customer": row.id})),
+        notes=tuple(NoteView(*each) for each in c.execute(_NOTES, whose)),
+        ratings=tuple(RatingView(*each) for each in c.execute(_RATINGS, whose)),
+        hand_offs=tuple(
+            HandOffView(
+                each.id, each.ticket_id, each.queue, each.priority, tuple(each.reasons), each.summary, each.created_at, each.agent,
+                each.claimed_at, each.first_reply_at, each.ended_at, each.outcome, each.result, each.resolution,
+            )
+            for each in c.execute(_HAND_OFFS, {"conversation": conversation_id})
+        ),
     )  # fmt: skip
 
 
@@ -462,8 +533,7 @@ def team(c: Connection, at: datetime) -> list[Member]:
 
 def queue_settings(c: Connection) -> dict[str, QueueSettings]:
     """How each queue is run; what nobody has set is as it comes."""
-    table = tables.queue_settings
-    stored = {row.queue: QueueSettings(row.queue, row.promise_minutes, row.auto_assign, row.restricted) for row in c.execute(select(table))}
+    stored = {row.queue: QueueSettings(row.queue, row.promise_minutes, row.auto_assign, row.restricted) for row in c.execute(_SETTINGS)}
     return {queue: stored.get(queue, QueueSettings(queue, PROMISES[queue])) for queue in QUEUES}
 
 

@@ -1,7 +1,7 @@
 """Reads of the record, to be run by `Database.read` or within a transaction of `store`."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, bindparam, func, or_, select
@@ -37,6 +37,11 @@ _MESSAGES_AFTER = (
     .where(tables.messages.c.conversation_id == bindparam("conversation"), tables.messages.c.seq > bindparam("seq"))
     .order_by(tables.messages.c.seq)
     .limit(bindparam("limit"))
+)
+_SESSION = (
+    select(*(tables.users.c[name] for name in ("id", "name", "role", "password_hash")), tables.sessions.c.csrf_token)
+    .join(tables.users, tables.users.c.id == tables.sessions.c.user_id)
+    .where(tables.sessions.c.token_hash == bindparam("hash"), tables.sessions.c.expires_at > bindparam("at"), tables.users.c.active)
 )
 
 
@@ -386,12 +391,7 @@ def user_by_name(c: Connection, name: str) -> User | None:
     return User(*row) if row else None
 
 
-def session(c: Connection, token_hash: str, at: Any) -> Session | None:
+def session(c: Connection, token_hash: str, at: datetime) -> Session | None:
     """Who is signed in with a token, unless the session is over at the time `at` or the user may not sign in any more."""
-    table, user = tables.sessions, tables.users
-    row = c.execute(
-        select(user.c.id, user.c.name, user.c.role, user.c.password_hash, table.c.csrf_token)
-        .join(user, user.c.id == table.c.user_id)
-        .where(table.c.token_hash == token_hash, table.c.expires_at > at, user.c.active)
-    ).one_or_none()
+    row = c.execute(_SESSION, {"hash": token_hash, "at": at}).one_or_none()
     return Session(User(*row[:4]), row.csrf_token) if row else None

@@ -25,13 +25,14 @@ class SoftmaxIntentClassifier(GraphComponent, IntentClassifier):
     """Softmax regression on words and character n-grams (`bot.learning.classifier`).
 
     It reads the text itself and needs no tokenizer or featurizer before it. Options: `parts`, `penalty`, `min_count` as in the
-    classifier, `dictionary` (a file of words, by its path from where training runs), `ranking_length` (intents listed with a message).
+    classifier, `dictionary` (a file of words, by its path from where training runs), `favoured` (intents whose odds count so many times),
+    `ranking_length` (intents listed with a message).
     """
 
     @staticmethod
     def get_default_config() -> dict[str, Any]:
         """Chosen on messages that were not trained on (docs/language.md)."""
-        return {"parts": ["squares", "margin"], "penalty": 0.8, "min_count": 2, "dictionary": None, "ranking_length": 5}
+        return {"parts": ["squares", "margin"], "penalty": 0.8, "min_count": 2, "dictionary": None, "favoured": {}, "ranking_length": 5}
 
     def __init__(
         self, config: dict[str, Any], model_storage: ModelStorage, resource: Resource, classifier: TextClassifier | None = None
@@ -67,6 +68,8 @@ class SoftmaxIntentClassifier(GraphComponent, IntentClassifier):
         dictionary = read_dictionary(Path(self._config["dictionary"])) if self._config["dictionary"] else ()
         options = {name: self._config[name] for name in ("parts", "penalty", "min_count")}
         self._classifier = TextClassifier(**options, dictionary=dictionary).fit([example.get(TEXT) for example in examples], intents)
+        for intent, odds in self._config["favoured"].items():
+            self._classifier.favour(intent, odds)
         with self._storage.write_to(self._resource) as folder:
             (folder / ARCHIVED).write_bytes(dumps(self._classifier))
         return self._resource

@@ -47,7 +47,9 @@ class Triage:
         """One message, with the words that decided."""
         queue, queue_weights = self.tickets.classify_and_explain(text)
         feeling, feeling_weights = self.sentiment.classify_and_explain(text)
-        need, need_weights = self.escalation.classify_and_explain(text, "true")
+        (need,) = self.escalation.classify([text])
+        urgent = need.scores["true"] >= self.policy.need  # few messages are; the others need no explanation
+        need_weights = self.escalation.classify_and_explain(text, "true")[1] if urgent else []
         weights = queue_weights, feeling_weights, need_weights
         return self._interaction(text, understood, queue, feeling, need, weights, earlier_scores, failures, milliseconds)
 

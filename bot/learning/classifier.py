@@ -1,5 +1,6 @@
 """A linear text classifier: TF-IDF over words and character n-grams, linear scores, and softmax on top of them."""
 
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
@@ -19,7 +20,7 @@ from sklearn.preprocessing import LabelEncoder
 from sklearn.svm import LinearSVC
 
 from bot.errors import DataError
-from bot.learning.text import cutter, terms
+from bot.learning.text import Cutter, cutter, places, terms
 
 Part = Literal["squares", "bayes", "margin"]
 """A way to find linear scores: least squares, least squares on naive Bayes' ratios, a support vector machine."""
@@ -29,11 +30,13 @@ FOLDS = 5
 PLAIN_SHARPNESS = 2.0
 """How sharp probabilities are where there are too few examples to measure it."""
 _SMOOTHING = 1.0
+_TELLING = 0.15
+"""Words that count for less than this share of the strongest explain nothing."""
 _SEED = 7
 
 
 class Weight(NamedTuple):
-    """A term of a text and how much it spoke for a label (its share of the label's decision value)."""
+    """A word of a text and how much it spoke for a label (its share of the label's decision value)."""
 
     term: str
     weight: float
@@ -187,6 +190,10 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         }
         return sharpness
 
+    def favour(self, label: str, odds: float) -> None:
+        """Count the odds of a label so many times: for one that costs more to miss than to suppose."""
+        self.intercepts_[self.classes_.tolist().index(label)] += np.log(odds)
+
     def predict_proba(self, X: Sequence[str]) -> NDArray[np.float64]:  # noqa: N803
         """Probabilities, one row per text, one column per label of `classes_`."""
         probabilities: NDArray[np.float64] = softmax(self.vectorizer_.transform(X) @ self.weights_ + self.intercepts_, axis=1)
@@ -210,24 +217,36 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ]
 
     def classify_and_explain(self, text: str, limit: int = 5, label: str | None = None) -> tuple[Prediction, list[Weight]]:
-        """One text: its label, and the terms that spoke most for it, strongest first (TF-IDF weight times the label's weight).
+        """One text: its label, and the words that spoke most for it, strongest first. With `label`, those that spoke for that one.
 
-        With `label`, the terms that spoke for that one. Terms come as they are read, those within or around a reported one are left out;
-        only positive weights, which for two labels are those against the other.
+        A word's weight is what the terms that touch it add to the label's decision value (TF-IDF weight times the label's weight), each
+        term's share being spread evenly over its characters. Words come as they are read (`bot.learning.text.normalise`), each once;
+        only those that count for something, and only positive weights, which for two labels are those against the other.
         """
         prediction, best, indices, weights = self._classify_one(text)
         wanted = best if label is None else self.classes_.tolist().index(label)
-        contributions = weights * self.weights_[indices, wanted]
-        strongest = np.argsort(-contributions)
-        names, terms_in_text, shares = self._names, indices[strongest].tolist(), contributions[strongest].tolist()
-        found: list[Weight] = []
-        for index, share in zip(terms_in_text, shares, strict=True):
-            if share <= 0 or len(found) == limit:
-                break
-            term = names[index][2:].strip("^$ ")
-            if term and not any(term in other.term or other.term in term for other in found):
-                found.append(Weight(term, round(share, 4)))
-        return prediction, found
+        return prediction, self._words(text, weights * self.weights_[indices, wanted], indices)[:limit]
+
+    def _words(self, text: str, contributions: NDArray[np.float32], indices: NDArray[np.intp]) -> list[Weight]:
+        where = places(text, self._cut)
+        if not len(indices):
+            return []
+        occurring = np.fromiter((self.vectorizer_.vocabulary_.get(term, -1) for term in terms(text, self._cut)), dtype=np.intp)
+        order = np.argsort(indices)
+        at = order[np.searchsorted(indices, occurring, sorter=order).clip(0, len(indices) - 1)]
+        known = occurring >= 0
+        times = np.bincount(at[known], minlength=len(indices))
+        shares = np.where(known, contributions[at] / np.maximum(times[at], 1), 0.0) / np.maximum(where.ends - where.starts, 1)
+        length = int(where.ends.max()) + 1
+        rises = np.bincount(where.starts, weights=shares, minlength=length) - np.bincount(where.ends, weights=shares, minlength=length)
+        characters = np.cumsum(rises)
+        by_word: dict[str, float] = {}
+        for piece, weight in zip(where.pieces, np.add.reduceat(characters, where.piece_starts).tolist(), strict=True):
+            if any(character.isalnum() or unicodedata.category(character) == "So" for character in piece):
+                by_word[piece] = by_word.get(piece, 0.0) + weight
+        strongest = sorted(by_word.items(), key=lambda item: -item[1])
+        least = _TELLING * strongest[0][1] if strongest else 0.0
+        return [Weight(word, round(weight, 4)) for word, weight in strongest if weight > 0 and weight >= least]
 
     def _classify_one(self, text: str) -> tuple[Prediction, int, NDArray[np.intp], NDArray[np.float32]]:
         """The prediction, the number of its label, and the terms of the text with their weights."""
@@ -252,7 +271,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return indices, normalised
 
     @property
-    def _cut(self) -> Any:
+    def _cut(self) -> Cutter:
         return cutter(tuple(self.dictionary))
 
     @property

@@ -2,13 +2,16 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache, lru_cache
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 import opencc
 import rjieba
+from numpy.typing import NDArray
 
 from bot.errors import DataError
 
@@ -51,7 +54,12 @@ class Cutter:
 
     def __call__(self, text: str) -> list[str]:
         """The words of a normalised text, punctuation and emoji included, spaces not."""
-        return [word for word in self._jieba.cut(text) if not word.isspace()]
+        return [word for word in self.pieces(text) if not word.isspace()]
+
+    def pieces(self, text: str) -> list[str]:
+        """The words of a normalised text and the spaces between them: joined, they are the text."""
+        pieces: list[str] = self._jieba.cut(text)
+        return pieces
 
 
 @cache
@@ -92,7 +100,7 @@ def words(text: str, dictionary: tuple[str, ...] = ()) -> list[str]:
     return cutter(dictionary)(text)
 
 
-def terms(text: str, cut: Callable[[str], list[str]] | None = None) -> tuple[str, ...]:
+def terms(text: str, cut: Cutter | None = None) -> tuple[str, ...]:
     """What a model counts in a message as typed.
 
     Words (`w:退款`), or, for the two words that follow a negation in its clause, the same marked (`n:退款` in 不是要退款); pairs of
@@ -103,12 +111,37 @@ def terms(text: str, cut: Callable[[str], list[str]] | None = None) -> tuple[str
 
 
 @lru_cache(maxsize=512)  # intent, queue, sentiment and escalation read the same message
-def _terms(text: str, cut: Callable[[str], list[str]]) -> tuple[str, ...]:
+def _terms(text: str, cut: Cutter) -> tuple[str, ...]:
     text = normalise(text)
     found = cut(text)
     bounded = f"^{text}$"
     grams = (f"c:{bounded[start : start + size]}" for size in range(1, _LONGEST_GRAM + 1) for start in range(len(bounded) - size + 1))
     return (*_marked(found), *(f"p:{one} {two}" for one, two in pairwise(found)), *grams)
+
+
+class Places(NamedTuple):
+    """Where the terms of a text stand: the first character of each and the one after its last, in the order of `terms`; the pieces that the
+    normalised text is cut into, and where each begins."""
+
+    starts: NDArray[np.intp]
+    ends: NDArray[np.intp]
+    pieces: list[str]
+    piece_starts: NDArray[np.intp]
+
+
+@lru_cache(maxsize=64)
+def places(text: str, cut: Cutter) -> Places:
+    """Where the terms of a message stand in its normalised text."""
+    text = normalise(text)
+    pieces = cut.pieces(text)
+    begins = np.concatenate([[0], np.cumsum([len(piece) for piece in pieces])]).astype(np.intp)
+    spoken = np.array([at for at, piece in enumerate(pieces) if not piece.isspace()], dtype=np.intp)
+    starts, ends = [begins[spoken], begins[spoken[:-1]]], [begins[spoken + 1], begins[spoken[1:] + 1]]
+    for size in range(1, _LONGEST_GRAM + 1):
+        first = np.arange(max(len(text) + 3 - size, 0)) - 1  # the text stands between ^ and $
+        starts.append(first.clip(0, len(text)))
+        ends.append((first + size).clip(0, len(text)))
+    return Places(np.concatenate(starts), np.concatenate(ends), pieces, begins[:-1])
 
 
 def _marked(found: Sequence[str]) -> list[str]:

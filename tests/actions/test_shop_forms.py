@@ -199,6 +199,13 @@ async def test_a_message_may_be_left_without_a_phone_number(desk: FakeDesk, chat
     assert "电话" not in desk.tickets[0].fields
 
 
+async def test_what_a_message_asks_to_be_changed_is_no_change_of_mind(desk: FakeDesk, chat: Chat) -> None:
+    await chat.open("leave_message_form", "/affirm", "affirm")
+    await chat.say("请把发票抬头改成杭州晨光科技有限公司", "request_invoice")
+    assert chat.asked == "phone"
+    assert chat.slots["message"] == "请把发票抬头改成杭州晨光科技有限公司"
+
+
 async def test_nothing_of_a_form_is_left_for_the_next(chat: Chat) -> None:
     await _proven(chat, "refund_form", ORDERS["delivered"].number)
     await chat.say("质量问题")

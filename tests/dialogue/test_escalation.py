@@ -71,6 +71,12 @@ async def test_an_angry_message_leaves_an_open_form_for_a_person(talk: Talk) -> 
     assert "threat" in codes(talk.seen.reasons)
 
 
+async def test_the_words_that_decided_are_told_in_characters_that_can_be_shown(talk: Talk) -> None:
+    await talk.say("但是插座也黑了，订单号 202511010001，https://shop.example/goods/17")
+    assert talk.seen.queue_evidence
+    assert all(character.isprintable() for each in talk.seen.queue_evidence for character in each["term"])
+
+
 async def test_the_hand_off_tells_the_agent_all_that_is_known(talk: Talk) -> None:
     order = making.order(talk.service.database, "202611230702")
     await talk.says("我要退款", order, "1234", ANGRY)

@@ -1,16 +1,18 @@
 """One real server and one browser for all tests; customers and agents who use both."""
 
+import asyncio
 import os
+import re
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from itertools import count
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Locator, Page, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, Locator, Page, WebSocket, async_playwright, expect
 from sqlalchemy import Connection, Row, select, update
 
 from bot.conversation.access import Role
@@ -114,11 +116,40 @@ class Record:
         await self.change_users(user_id, seen_at=now() - timedelta(minutes=5))
 
 
+class Socket:
+    """What a page and the server say to each other, over one connection after the other."""
+
+    def __init__(self, page: Page) -> None:
+        self.received: list[str] = []
+        self._sent: list[str] = []
+        self._news = asyncio.Event()
+        page.on("websocket", self._follow)
+
+    def _follow(self, socket: WebSocket) -> None:
+        socket.on("framesent", lambda data: self._note(self._sent, data))
+        socket.on("framereceived", lambda data: self._note(self.received, data))
+
+    def _note(self, frames: list[str], data: str | bytes) -> None:
+        frames.append(str(data))
+        self._news.set()
+
+    @asynccontextmanager
+    async def sending(self, kind: str) -> AsyncIterator[None]:
+        """Leave once the page has sent a frame of this type."""
+        before = len(self._sent)
+        yield
+        async with asyncio.timeout(20):
+            while not any(f'"type":"{kind}"' in frame for frame in self._sent[before:]):
+                self._news.clear()
+                await self._news.wait()
+
+
 class Widget:
     """The widget on a shop page, as a customer uses it."""
 
     def __init__(self, page: Page, record: Record) -> None:
         self.page = page
+        self.socket = Socket(page)
         self._record = record
         self.frame = page.frame_locator("[data-testid=zhike-frame]")
 
@@ -162,6 +193,7 @@ class Console:
 
     def __init__(self, page: Page, url: str, user_id: int, name: str) -> None:
         self.page = page
+        self.socket = Socket(page)
         self.url = url
         self.user_id = user_id
         self.name = name
@@ -186,7 +218,12 @@ class Console:
         return self.page.locator("#head .actions").get_by_role("button", name=name, exact=True)
 
     async def claim(self, conversation_id: str) -> None:
-        await self.go(conversation_id)
+        """Open a conversation in the list and claim it."""
+        await self.open(conversation_id)
+        await self.take()
+
+    async def take(self) -> None:
+        """Claim the open conversation."""
         await self.button("接手").click()
         await expect(self.button("结束")).to_be_visible()
 
@@ -199,6 +236,14 @@ class Console:
 
     def dialog(self, name: str) -> Locator:
         return self.page.get_by_role("dialog", name=name)
+
+    async def pass_on(self, to: str | re.Pattern[str], note: str) -> None:
+        """Pass the open conversation on, to the colleague or the queue of that name."""
+        await self.button("转接").click()
+        await self.dialog("转接").get_by_role("radio", name=to).check()
+        await self.dialog("转接").get_by_label("留言").fill(note)
+        await self.dialog("转接").get_by_role("button", name="转接").click()
+        await expect(self.dialog("转接")).to_be_hidden()
 
     async def resolve(self, summary: str) -> None:
         await self.button("结束").click()
@@ -240,9 +285,9 @@ async def visit(contexts: Contexts, server: Server, record: Record) -> Visit:
     """Makes customers on the shop's page."""
 
     async def make(size: tuple[int, int] = DESK, **options: Any) -> Widget:
-        page = await (await contexts(size, **options)).new_page()
-        await page.goto(server.url)
-        return Widget(page, record)
+        widget = Widget(await (await contexts(size, **options)).new_page(), record)
+        await widget.come_back(server.url)
+        return widget
 
     return make
 

@@ -96,6 +96,7 @@ async def test_a_customer_asks_for_a_person_waits_leaves_ends_and_rates(widget: 
     await widget.frame.get_by_test_id("leave-queue").click()
     await expect(widget.frame.get_by_test_id("queue-position")).to_be_hidden()
     await widget.frame.get_by_test_id("close").click()
+    await expect(widget.frame.get_by_test_id("rating-4")).to_be_visible()
     await widget.frame.get_by_test_id("rating-4").press("Space")
     await widget.frame.get_by_test_id("rating-send").click()
     await expect(widget.frame.get_by_test_id("rating-send")).to_be_hidden()

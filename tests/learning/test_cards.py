@@ -43,7 +43,7 @@ def test_what_was_saved_predicts_the_same(folder: Path, classifier: TextClassifi
 
 
 def test_two_labels_are_kept_too(tmp_path: Path) -> None:
-    two = TextClassifier(regularisation=3.0).fit(TEXTS[:6], LABELS[:6])
+    two = TextClassifier(penalty=3.0).fit(TEXTS[:6], LABELS[:6])
     save(two, tmp_path, "tickets", data_sha256="", examples=6, metrics={})
     kept = load(tmp_path, "tickets").classifier
     assert kept.classify(TEXTS) == two.classify(TEXTS)

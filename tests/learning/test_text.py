@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bot.learning.text import PLACEHOLDERS, normalise, terms, words
+from bot.learning.text import PLACEHOLDERS, Cutter, cutter, normalise, places, read_dictionary, terms, words
 
 ROOT = Path(__file__).parents[2]
 ANY_TEXT = st.text(alphabet=st.characters(exclude_categories=()), max_size=200)
@@ -22,6 +22,8 @@ ORDER, PHONE, LINK, MONEY, NUMBER = (PLACEHOLDERS[name] for name in ("order", "p
         ("ＡＢＣ　耳机", "abc 耳机"),
         ("太慢了！！！！！！", "太慢了!!"),
         ("哈哈哈哈哈", "哈哈"),
+        ("訂單還沒到，請問幾時發貨", "订单还没到,请问几时发货"),
+        ("👍🏽👍🏽 ❤️", "👍👍 ❤"),
         ("  两个\n\t 空格  ", "两个 空格"),
         ("订单202611080023呢", f"订单{ORDER}呢"),
         ("订单２０２６１１０８００２３呢", f"订单{ORDER}呢"),
@@ -49,7 +51,22 @@ def test_any_text_can_be_read(text: str) -> None:
     assert read == read.strip()
     assert not any("0" <= character <= "9" for character in read)
     for term in terms(text):
-        assert term[:2] in {"w:", "p:", "c:"}
+        assert term[:2] in {"w:", "n:", "p:", "c:"}
+
+
+@given(ANY_TEXT)
+@example("不是 退款")
+@example("")
+def test_every_term_stands_where_it_is_said_to(text: str) -> None:
+    cut, read = cutter(), normalise(text)
+    where = places(text, cut)
+    found = terms(text, cut)
+    assert len(found) == len(where.starts) == len(where.ends)
+    assert "".join(where.pieces) == read
+    for term, start, end in zip(found, where.starts.tolist(), where.ends.tolist(), strict=True):
+        said = term[2:].removeprefix("^").removesuffix("$") if term.startswith("c:") else term[2:]
+        there = read[start:end]
+        assert said == there or (term.startswith("p:") and said.replace(" ", "") == there.replace(" ", "")) or {"^", "$"} & set(term)
 
 
 @given(st.text(alphabet="退款快递abc ！!。，?啊哈", max_size=60))
@@ -83,3 +100,28 @@ def test_terms_are_words_pairs_and_character_grams() -> None:
 def test_numbers_and_their_shapes_do_not_matter() -> None:
     assert terms("订单202611080023") == terms("订单202501010001")
     assert terms("我的号13800138000") != terms("我的号202501010001")
+
+
+def test_what_is_negated_is_marked_within_its_clause() -> None:
+    found = set(terms("不是退款，是换货"))
+    assert {"w:不是", "n:退款", "w:换货"} <= found
+    assert not {"w:退款", "n:换货"} & found
+
+
+@given(st.text(alphabet="不没别要退款换货了，。! abc", max_size=40))
+def test_marks_of_negation_change_no_word(text: str) -> None:
+    marked = [term[2:] for term in terms(text) if term[:2] in {"w:", "n:"}]
+    assert marked == words(normalise(text))
+
+
+def test_a_dictionary_stays_with_its_cutter() -> None:
+    assert Cutter(["价保服务"])("申请价保服务") == ["申请", "价保服务"]
+    assert "价保服务" not in Cutter()("申请价保服务")
+    assert "价保服务" not in words("申请价保服务")
+
+
+def test_the_shops_dictionary_is_cut_as_it_stands() -> None:
+    dictionary = read_dictionary(ROOT / "data" / "dictionary.txt")
+    cut = Cutter(dictionary)
+    assert len(set(dictionary)) == len(dictionary) > 100
+    assert [word for word in dictionary if cut(word) != [word]] == []

@@ -38,9 +38,9 @@ def project(tmp_path: Path) -> Path:
     rows = [("快递没动静", "logistics"), ("发票抬头错了", "billing"), ("物流停了", "logistics"), ("专票怎么开", "billing")] * 3
     with (tmp_path / "data" / "tickets" / "a.csv").open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([("text", "queue"), *rows])
-    rows = [("太慢了", "negative"), ("你好", "neutral"), ("谢谢，真好", "positive")] * 4
+    rows = [("太慢了", "negative", "true"), ("你好", "neutral", "false"), ("谢谢，真好", "positive", "false")] * 4
     with (tmp_path / "data" / "sentiment" / "a.csv").open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows([("text", "sentiment"), *rows])
+        csv.writer(file).writerows([("text", "sentiment", "escalate"), *rows])
     (tmp_path / "data" / "nlu" / "nlu.yml").write_text(NLU, encoding="utf-8")
     return tmp_path
 
@@ -49,7 +49,7 @@ def test_tickets_are_learned_from_both_tables_and_intents(project: Path) -> None
     card = train("tickets", project, project / "models")
     assert card.examples == 12 + 5
     assert card.labels == ("billing", "logistics")
-    assert card.metrics["held_out"] > 0
+    assert set(card.metrics) == {"accuracy", "macro_f1", "calibration_error", "folds"}
     model = load(project / "models", "tickets")
     assert model.card == card
     assert [found.label for found in model.classify(["发票呢", "快递呢"])] == ["billing", "logistics"]
@@ -59,6 +59,19 @@ def test_sentiment_is_learned_from_its_tables(project: Path) -> None:
     card = train("sentiment", project, project / "models")
     assert (card.examples, card.labels) == (12, ("negative", "neutral", "positive"))
     assert load(project / "models", "sentiment").classify(["太慢了"])[0].label == "negative"
+
+
+def test_the_need_for_a_person_is_learned_from_the_same_tables(project: Path) -> None:
+    card = train("escalation", project, project / "models")
+    assert (card.examples, card.labels) == (12, ("false", "true"))
+    assert load(project / "models", "escalation").classify(["太慢了"])[0].label == "true"
+
+
+def test_words_of_the_dictionary_are_part_of_the_data(project: Path) -> None:
+    before = train("tickets", project, project / "models").data_sha256
+    (project / "data" / "dictionary.txt").write_text("价保\n", encoding="utf-8")
+    assert train("tickets", project, project / "models").data_sha256 != before
+    assert load(project / "models", "tickets").classifier.dictionary == ("价保",)
 
 
 def test_the_same_data_gives_the_same_model(project: Path) -> None:
@@ -89,7 +102,7 @@ def test_no_data_is_said(project: Path) -> None:
         read_card(project / "models", "sentiment")
 
 
-def test_published_means_all_three_and_unchanged(project: Path) -> None:
+def test_published_means_all_of_them_and_unchanged(project: Path) -> None:
     models = project / "models"
     assert not published(models)
     for kind in KINDS:
@@ -120,7 +133,7 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[dict[str, str
     return list(zip(rows, map(json.loads, done.stdout.splitlines()), strict=True))
 
 
-@pytest.mark.parametrize(("field", "least"), [("intent", 0.80), ("queue", 0.85), ("sentiment", 0.75)])
+@pytest.mark.parametrize(("field", "least"), [("intent", 0.90), ("queue", 0.92), ("sentiment", 0.88)])
 def test_the_published_models_understand_strangers(judged: list[tuple[dict[str, str], dict[str, Any]]], field: str, least: float) -> None:
     right = sum(row[field] == answer[field] for row, answer in judged)
     assert len(judged) > 600

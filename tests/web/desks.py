@@ -77,9 +77,9 @@ async def browser_at(url: URL, database: Database, user_id: int | None = None) -
 
 
 @asynccontextmanager
-async def serving(database: Path, var: Path) -> AsyncIterator[Desk]:
+async def serving(database: Path, var: Path, **environment: str) -> AsyncIterator[Desk]:
     """A desk over an SQLite record."""
-    settings = Settings.from_environment({"ZHIKE_DATABASE_URL": f"sqlite:///{database}", "ZHIKE_VAR": str(var)})
+    settings = Settings.from_environment({"ZHIKE_DATABASE_URL": f"sqlite:///{database}", "ZHIKE_VAR": str(var), **environment})
     service = Service.build(settings, with_assistant=False)
     async with TestClient(TestServer(make_app(service))) as client:
         assert isinstance(client.server, TestServer)

@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import threading
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -18,6 +19,7 @@ from bot.crm import annotations, ownership, staff, tables
 from bot.crm.parts import now
 from bot.crm.records import Change
 from bot.keeper import keep
+from bot.web.console import reads
 from bot.web.console.socket import AgentSocket
 from bot.web.keys import BOARD
 from tests.crm.making import change, finish, hand_off, queued, rows, say, seen, state, texts, turn_of, visit
@@ -300,7 +302,7 @@ async def test_a_reply_that_is_sent_again_is_one_message(desk: Desk) -> None:
         for _ in range(2):
             assert await agent.ask("reply", id=own_id, conversation=conversation_id, text="马上查", attachments=[]) is None
         placed = await agent.until("马上查", type="place", target="log")
-        assert placed["client"] == own_id
+        assert f'data-client="{own_id}"' in placed["html"]
     assert texts(desk.database, conversation_id).count("马上查") == 1
 
 
@@ -579,6 +581,24 @@ async def test_who_may_not_be_here_any_more_is_cut_off(desk: Desk, how: str) -> 
         assert await busy.closed() == 4401
         assert await idle.closed(5.0) == 4401
     assert "晚了" not in texts(desk.database, conversation_id)
+
+
+async def test_who_comes_while_it_is_looked_up_who_is_signed_in_may_stay(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    looking, look, looked_up = threading.Event(), threading.Event(), reads.standings
+
+    def slowly(*args: Any) -> Any:
+        looking.set()
+        look.wait(10)
+        return looked_up(*args)
+
+    async with console(desk, desk.user("小李")):
+        monkeypatch.setattr(reads, "standings", slowly)
+        assert await asyncio.to_thread(looking.wait, 10)
+        async with console(desk, desk.user("小王")) as late:
+            looking.clear()
+            look.set()
+            assert await asyncio.to_thread(looking.wait, 10)  # what was found first was made use of before it is looked up again
+            assert await late.ask("presence", choice="away") is None
 
 
 async def test_another_role_changes_what_an_open_console_shows(desk: Desk) -> None:

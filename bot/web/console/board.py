@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -13,7 +13,7 @@ from bot.conversation.outcome import State
 from bot.crm import desk_queries, staff
 from bot.crm.parts import now
 from bot.crm.records import Change, ConversationRow, Line
-from bot.errors import in_short
+from bot.errors import ZhikeError, in_short
 from bot.service import Service
 from bot.web.console import reads
 from bot.web.console.reads import Standing
@@ -28,6 +28,8 @@ POLL_SECONDS = 1.5
 """How long it takes at most to notice what another process did, when no hint tells, and that somebody may not be here any more."""
 COUNT_SECONDS = 0.25
 SEEN_SECONDS = 10.0
+REST_SECONDS = 0.05
+"""How long a message that was shown at once is ahead of all else that it changes; by then it is mostly understood, too."""
 AT_ONCE = 50
 REMEMBERED = 5000
 OVERLAP = timedelta(seconds=10)
@@ -76,13 +78,14 @@ class Board:
         self._fragments = fragments
         self._consoles: set[Console] = set()
         self._changed: set[str] = set()
-        self._looked_at: set[str] = set()
         self._news = asyncio.Event()
+        self._soon: asyncio.TimerHandle | None = None
         self._uncounted: set[Console] = set()
         self._known: OrderedDict[str, _Known] = OrderedDict()
         self._warned: OrderedDict[tuple[str, datetime], None] = OrderedDict()
         self._polled = now()
         self._tasks: list[asyncio.Task[None]] = []
+        self._showing: set[asyncio.Task[None]] = set()
         service.on_changed(self.changed)
         hub.on_customer_types(self._customer_types)
 
@@ -97,9 +100,10 @@ class Board:
 
     async def stop(self) -> None:
         """Stop telling."""
-        for task in self._tasks:
+        tasks = [*self._tasks, *self._showing]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def hang_up(self) -> None:
         """End all sockets."""
@@ -122,21 +126,40 @@ class Board:
         """What the console's viewer may see has changed."""
         self._uncounted.add(console)
 
-    def changed(self, conversation_id: str, change: Change | None = None) -> None:
-        """There is something new in a conversation. Messages that are given are shown at once, all else once it was read."""
+    def changed(self, conversation_id: str, change: Change | None = None) -> "asyncio.Task[None] | None":
+        """There is something new in a conversation. Messages that are given are shown at once, all else once it was read.
+
+        Returns what shows those messages, if anybody looks.
+        """
         if not self._consoles:
-            return
-        # While it is not known what else has changed, nobody is shown anything who may have lost the conversation by it.
-        if change is not None and conversation_id not in self._changed | self._looked_at:
-            self._show_messages(change)
+            return None
+        showing = None
+        if change is not None and change.messages and any(console.view.conversation_id == conversation_id for console in self._consoles):
+            showing = asyncio.get_running_loop().create_task(self._show_messages(change))
+            self._showing.add(showing)
+            showing.add_done_callback(self._showing.discard)
         self._changed.add(conversation_id)
+        if showing is None:
+            self._news.set()
+        elif self._soon is None:
+            self._soon = asyncio.get_running_loop().call_later(REST_SECONDS, self._look_now)
+        return showing
+
+    def _look_now(self) -> None:
+        self._soon = None
         self._news.set()
 
-    def _show_messages(self, change: Change) -> None:
+    async def _show_messages(self, change: Change) -> None:
+        tokens = {console.token for console in self._consoles if console.view.conversation_id == change.conversation_id}
+        try:
+            found, seeing = await self._service.database.glance(reads.eyes, change.conversation_id, tokens, now())
+        except ZhikeError:
+            return  # it is shown with all else that changed
         lines = [Line(key=f"m{message.seq}", type="message", at=message.at, message=message) for message in change.messages]
         frames: dict[str, str] = {}
-        for console in self._consoles:
-            if console.view.conversation_id == change.conversation_id:
+        self._take_up(tokens, found)
+        for console in list(self._consoles):
+            if console.token in seeing and console.view.conversation_id == change.conversation_id:
                 for line in console.view.following(lines):
                     if line.key not in frames:
                         frames[line.key] = line_frame(self._fragments, change.conversation_id, line, None)
@@ -153,28 +176,43 @@ class Board:
         while True:
             await self._news.wait()
             self._news.clear()
-            self._looked_at, self._changed = self._changed, set()
-            changed = list(self._looked_at)
+            changed, self._changed = list(self._changed), set()
             try:
                 for start in range(0, len(changed), AT_ONCE):
                     await self._tell_of(changed[start : start + AT_ONCE])
             except Exception as error:
                 log.error("cannot tell consoles what changed", error=in_short(error))
                 await asyncio.sleep(COUNT_SECONDS)
-                self._changed |= self._looked_at
+                self._changed.update(changed)
                 self._news.set()
-            self._looked_at = set()
 
     async def _tell_of(self, conversation_ids: Collection[str]) -> None:
         at = now()
         open_ones = {console.view.conversation_id for console in self._consoles}
-        for row, restricted, lines in await self._service.database.read(reads.looks, conversation_ids, open_ones, at):
+        for row, restricted, lines in await self._look(conversation_ids, open_ones, at):
             look = Look(self._fragments, row, restricted, lines)
             before = self._remember(row)
             for console in list(self._consoles):
                 self._show(console, look)
             self._to_count(row, before)
             self._notify(look, before, at)
+
+    async def _look(
+        self, conversation_ids: Collection[str], open_ones: Collection[str], at: datetime
+    ) -> Sequence[tuple[ConversationRow, bool, Sequence[Line]]]:
+        """What the record says of conversations; from then on every console is who it is in the same moment of the record."""
+        tokens = self._tokens()
+        looks = await self._service.database.read(reads.looks, conversation_ids, open_ones, tokens, at)
+        self._take_up(tokens, looks.standings)
+        return looks.found
+
+    def _tokens(self) -> set[str]:
+        return {console.token for console in self._consoles}
+
+    def _take_up(self, tokens: Collection[str], standings: Mapping[str, Standing]) -> None:
+        for console in list(self._consoles):
+            if console.token in tokens:  # who has come since then was looked up at the greeting
+                console.stands(standings.get(console.token))
 
     def _show(self, console: Console, look: Look) -> None:
         view = console.view
@@ -235,9 +273,8 @@ class Board:
 
     async def _look_round(self) -> None:
         at = now()
-        found = await self._service.database.read(reads.standings, {console.token for console in self._consoles}, at)
-        for console in list(self._consoles):
-            console.stands(found.get(console.token))
+        tokens = self._tokens()
+        self._take_up(tokens, await self._service.database.read(reads.standings, tokens, at))
         changed = await self._service.database.read(desk_queries.changed_since, self._polled - OVERLAP)
         self._polled = at
         for conversation_id, updated_at, _, _ in changed:
@@ -253,7 +290,7 @@ class Board:
             return
         self._warned |= dict.fromkeys(near)
         _forget(self._warned)
-        for row, restricted, _ in await self._service.database.read(reads.looks, [conversation_id for conversation_id, _ in near], (), at):
+        for row, restricted, _ in await self._look([conversation_id for conversation_id, _ in near], (), at):
             waits = row.state == "queued"
             look = Look(self._fragments, row, restricted)
             to = [each for each in self._consoles if _serves(each.view, look)] if waits else self._owners(row)

@@ -1,6 +1,6 @@
 """What consoles read, each in one transaction: who is asking first, then only what these may see."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,8 +13,6 @@ from bot.crm.records import CannedReply, ConversationRow, Counts, CustomerSide, 
 from bot.errors import BadInput, NotFound
 from bot.web.console.views import LINES, ROWS, Choice
 
-EVERYBODY = Viewer(0, "admin", frozenset())
-"""Sees everything: for what is read once and then shown to those who may see it."""
 NOBODY = Viewer(0, "agent", frozenset())
 """A console that has not greeted."""
 QUESTION_LINES, QUESTION_MESSAGES = 20, 3
@@ -66,22 +64,16 @@ def standing(c: Connection, token: str, at: datetime) -> Standing:
     Raises:
         SignedOut: nobody.
     """
-    session = queries.session(c, store.hash_of(token), at)
-    viewer = desk_queries.viewer(c, session.user.id) if session else None
-    if session is None or viewer is None:
+    found = standings(c, (token,), at).get(token)
+    if found is None:
         raise SignedOut
-    return Standing(session, viewer)
-
-
-def standings(c: Connection, tokens: Collection[str], at: datetime) -> dict[str, Standing | None]:
-    """Who is signed in with each of the tokens; None for nobody."""
-    found: dict[str, Standing | None] = {}
-    for token in tokens:
-        try:
-            found[token] = standing(c, token, at)
-        except SignedOut:
-            found[token] = None
     return found
+
+
+def standings(c: Connection, tokens: Collection[str], at: datetime) -> dict[str, Standing]:
+    """Who is signed in with each of the tokens; a token of nobody is left out."""
+    hashes = {store.hash_of(token): token for token in tokens}
+    return {hashes[key]: Standing(*found) for key, found in desk_queries.signed_in(c, hashes, at).items()}
 
 
 def row(c: Connection, viewer: Viewer, conversation_id: str, at: datetime) -> ConversationRow:
@@ -96,15 +88,17 @@ def row(c: Connection, viewer: Viewer, conversation_id: str, at: datetime) -> Co
     return found
 
 
-def beside(c: Connection, viewer: Viewer, conversation_id: str, at: datetime) -> Beside:
-    """What stands beside a conversation.
+def beside(c: Connection, token: str, conversation_id: str, at: datetime) -> Beside:
+    """What stands beside a conversation, for who is signed in with a token.
 
     Raises:
-        NotFound: there is none for this viewer.
+        SignedOut: nobody is.
+        NotFound: there is none for them.
     """
+    viewer = standing(c, token, at).viewer
     found, side = _row_and_side(c, viewer, conversation_id, at)
     mine = found.state == "agent" and found.agent_id == viewer.user_id
-    return Beside(found, side, _question(c, viewer, found) if mine else "")
+    return Beside(found, side, _question(c, conversation_id) if mine else "")
 
 
 def _row_and_side(c: Connection, viewer: Viewer, conversation_id: str, at: datetime) -> tuple[ConversationRow, CustomerSide]:
@@ -114,13 +108,10 @@ def _row_and_side(c: Connection, viewer: Viewer, conversation_id: str, at: datet
     return found, side
 
 
-def _question(c: Connection, viewer: Viewer, one: ConversationRow) -> str:
+def _question(c: Connection, conversation_id: str) -> str:
     """What the customer asked that nobody has answered yet."""
     asked: list[str] = []
-    for line in reversed(desk_queries.lines(c, viewer, one.id, max(0, one.last_seq - QUESTION_LINES), QUESTION_LINES)):
-        said = line.message
-        if said is None:
-            continue
+    for said in reversed(queries.latest_messages(c, conversation_id, QUESTION_LINES)):
         if said.sender == "agent" or len(asked) == QUESTION_MESSAGES:
             break
         if said.sender == "customer" and said.text not in PERSON_WORDS.values():
@@ -166,20 +157,32 @@ def earlier(c: Connection, viewer: Viewer, conversation_id: str, before: int) ->
     return desk_queries.lines(c, viewer, conversation_id, after, LINES, before), after + 1 if after else None
 
 
-def looks(
-    c: Connection, conversation_ids: Collection[str], open_ones: Collection[str], at: datetime
-) -> list[tuple[ConversationRow, bool, Sequence[Line]]]:
-    """Conversations with whether their queue is restricted and, for those that are open somewhere, their last lines."""
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """Conversations with whether their queue is restricted and, for those that are open somewhere, their last lines; and who is there
+    to see them, by their tokens."""
+
+    found: Sequence[tuple[ConversationRow, bool, Sequence[Line]]]
+    standings: Mapping[str, Standing]
+
+
+def looks(c: Connection, conversation_ids: Collection[str], open_ones: Collection[str], tokens: Collection[str], at: datetime) -> Looks:
+    """Conversations that changed, for those who are signed in with some tokens."""
     settings = desk_queries.queue_settings(c)
     found: list[tuple[ConversationRow, bool, Sequence[Line]]] = []
-    for conversation_id in conversation_ids:
-        one = desk_queries.row(c, EVERYBODY, conversation_id, at)
-        if one is None:
-            continue
+    for one in desk_queries.rows_of(c, conversation_ids, at).values():
         tail = max(0, one.last_seq - LINES)
-        lines = desk_queries.lines(c, EVERYBODY, conversation_id, tail, LINES) if conversation_id in open_ones else ()
+        lines = desk_queries.lines_of(c, one.id, tail, LINES) if one.id in open_ones else ()
         found.append((one, one.queue is not None and settings[one.queue].restricted, lines))
-    return found
+    # After the rest: what somebody may not see any more by then is not shown, however new it is.
+    return Looks(found, standings(c, tokens, at))
+
+
+def eyes(c: Connection, conversation_id: str, tokens: Collection[str], at: datetime) -> tuple[Mapping[str, Standing], set[str]]:
+    """Who is signed in with some tokens, and with which of them the conversation may be seen; a single statement."""
+    hashes = {store.hash_of(token): token for token in tokens}
+    found, seeing = desk_queries.watching(c, hashes, conversation_id, at)
+    return {hashes[key]: Standing(*one) for key, one in found.items()}, {hashes[key] for key in seeing}
 
 
 def counts(c: Connection, viewers: Collection[Viewer], at: datetime) -> dict[Viewer, Counts]:

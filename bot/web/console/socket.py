@@ -153,6 +153,7 @@ class AgentSocket:
     def stands(self, standing: Standing | None) -> None:
         """Who this is now; None: nobody who is signed in."""
         if standing is None:
+            self._board.remove(self)
             self._later(self._close(SIGNED_OUT))
         elif standing.viewer != self.view.viewer:
             self.view.viewer = standing.viewer
@@ -379,8 +380,8 @@ class AgentSocket:
         view, conversation_id = self.view, self.view.conversation_id
         if not conversation_id:
             return
-        with contextlib.suppress(ZhikeError):  # lost meanwhile, or looked at again with the next change
-            found = await self._database.read(reads.beside, view.viewer, conversation_id, now())
+        with contextlib.suppress(ZhikeError, SignedOut):  # lost meanwhile, or looked at again with the next change
+            found = await self._database.read(reads.beside, self.token, conversation_id, now())
             suited = await self._service.suggestions.suggest(found.question, found.row.queue) if found.question else []
             if view.conversation_id == conversation_id:
                 facts = self._fragments.facts(found.row, found.side)

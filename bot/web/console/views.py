@@ -154,10 +154,8 @@ class View:
 
 
 def line_frame(fragments: Fragments, conversation_id: str, line: Line, after: str | None) -> str:
-    """The frame that puts a line behind another; `client` is the id that the agent's own page gave a message."""
-    said = line.message
-    client = said.client_id.partition(":")[2] if said and said.sender == "agent" and said.client_id else None
-    return frame("place", target="log", html=fragments.line(line), after=after, conversation=conversation_id, client=client)
+    """The frame that puts a line behind another."""
+    return frame("place", target="log", html=fragments.line(line), after=after, conversation=conversation_id)
 
 
 def _milliseconds(at: datetime) -> int:

@@ -97,6 +97,7 @@ function arrange() {
   for (const line of log.children) {
     line.toggleAttribute("data-mark", line.dataset.day !== day);
     day = line.dataset.day;
+    if (line.dataset.client) composer.arrived(line.dataset.client);
   }
   if (stuck) toEnd();
   else if (log.lastElementChild?.id !== last) $("pill").hidden = false;
@@ -114,7 +115,8 @@ scroll.onscroll = () => {
   stuck = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < NEAR;
   if (stuck) $("pill").hidden = true;
 };
-new ResizeObserver(() => stuck && toEnd()).observe(log);
+const room = new ResizeObserver(() => stuck && toEnd());
+for (const element of [log, scroll]) room.observe(element); // suggestions and a long draft take room from it
 $("pill").onclick = toEnd;
 
 function seen() {
@@ -132,7 +134,10 @@ const after = {
     markRows();
     tick();
   },
-  head: showState,
+  head() {
+    showState();
+    seen(); // who has just taken a conversation has read it already
+  },
   log: arrange,
   people: () => $("people").querySelector("input")?.focus(),
 };
@@ -142,7 +147,6 @@ function change(frame) {
   if (frame.target === "log" && frame.type !== "place") hush();
   const height = scroll.scrollHeight;
   changes[frame.type](frame);
-  if (frame.client) composer.arrived(frame.client);
   after[frame.target]?.();
   if (frame.type === "prepend") scroll.scrollTop += scroll.scrollHeight - height;
 }
