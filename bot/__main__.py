@@ -173,13 +173,12 @@ def _train_from_file(options: argparse.Namespace, settings: Settings) -> None:
     out = options.out or candidate_folder(settings.var, options.kind)
     columns = Columns(options.text, options.label)
     with _ears() as ears:
-        models = settings.models if options.publish else None
-        card, page = train_file(options.kind, options.data, columns, ROOT, out, ears, models=models)
+        card, page = train_file(options.kind, options.data, columns, ROOT, out, settings.models, ears, publish=options.publish)
     figures = ", ".join(f"{name} {value}" for name, value in card.metrics.items()) or "not measured"
     print(f"{card.kind} {card.version}: {card.examples} examples, {len(card.labels)} labels; {figures}")
     print(f"model and report: {out / card.file}, {page}")
-    if models:
-        print(f"published in {models}; a server that runs keeps its models until it is restarted")
+    if options.publish:
+        print(f"published in {settings.models}; a server that runs keeps its models until it is restarted")
 
 
 def _console() -> "Console":

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, NamedTuple, get_args
 
 from bot.conversation.outcome import Sentiment
@@ -52,6 +53,8 @@ def evaluate_files(kind: str, train: Path, test: Path, columns: Columns, project
     ears.stage("reading")
     learned = for_training(read_table(train, *columns))
     asked = for_testing(read_table(test, *columns), learned)
+    if report:
+        _make(report)
     for table in (learned, asked):
         _complain(table, ears)
     ears.stage(f"training on {len(learned.rows):,} texts")
@@ -70,18 +73,23 @@ def evaluate_files(kind: str, train: Path, test: Path, columns: Columns, project
     return trial.report
 
 
-def train_file(kind: str, data: Path, columns: Columns, project: Path, out: Path, ears: Ears, *, models: Path | None = None) -> Candidate:
-    """Train from one file into the folder `out`, with a report; with `models`, publish the model there as well.
+def train_file(
+    kind: str, data: Path, columns: Columns, project: Path, out: Path, models: Path, ears: Ears, *, publish: bool = False
+) -> Candidate:
+    """Train from one file into the folder `out`, with a report; with `publish`, into the folder of published models as well.
 
     The figures are those of cross-validation. What is published has the labels that the desk knows.
 
     Raises:
-        DataError: the file cannot be used, or its labels are not the desk's and the model is to be published.
+        DataError: the file or the folder cannot be used, or the labels are not the desk's and the model is to be published.
     """
+    if out.resolve() == models.resolve():
+        raise DataError(f"{out} is the folder of the published models; name another one, and publish with --publish")
     ears.stage("reading")
     table = for_training(read_table(data, *columns))
-    if models:
+    if publish:
         _check_labels(kind, table)
+    _make(out)
     _complain(table, ears)
     ears.stage(f"training on {len(table.rows):,} texts")
     classifier = _classifier(project).fit(*table.examples)
@@ -102,7 +110,7 @@ def train_file(kind: str, data: Path, columns: Columns, project: Path, out: Path
         "scores": scores,
     }
     page = write_report(out, kind, facts, found)
-    if models:
+    if publish:
         save(classifier, models, kind, data_sha256=hashed, examples=len(table.rows), metrics=classifier.cross_validation_)
     return Candidate(card, page)
 
@@ -138,6 +146,15 @@ def _cross_validated(classifier: TextClassifier, table: Table) -> tuple[dict[str
 
 def _source(table: Table) -> dict[str, Any]:
     return {"file": table.path.name, "sha256": sha256_of(table.path), "rows": len(table.rows), "problems": counted(table.problems)}
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise DataError(f"nothing can be written to {folder}: {error.strerror}") from None
 
 
 def _complain(table: Table, ears: Ears) -> None:

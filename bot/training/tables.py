@@ -86,7 +86,7 @@ def read_table(path: Path, text: str, label: str) -> Table:
     for line, cells in _records(lines, delimiter):
         if cells is None:
             problems.append(Problem(line, QUOTING, "quotation marks do not match; left out", shown(lines[line - 1])))
-            if len(problems) > MOST_BROKEN and all(problem.kind == QUOTING for problem in problems):
+            if len(problems) > max(MOST_BROKEN, len(rows)):
                 raise DataError(f"{path} is not a CSV file: quotation marks do not match in line {problems[0].line} and many others")
         elif cells and line > 1:
             found = _row(line, cells, text_at, label_at, width)
