@@ -10,7 +10,9 @@ from bot.learning.text import PLACEHOLDERS, normalise
 
 _SHAPED = {
     PLACEHOLDERS["link"]: r"(?:https?://|www\.)\S+",
-    **dict.fromkeys((PLACEHOLDERS[name] for name in ("order", "phone", "money", "number")), r"[¥$]?\s?\d[\d.]*\s?(?:元|块钱|块|rmb|yuan)?"),
+    **dict.fromkeys(
+        (PLACEHOLDERS[name] for name in ("order", "phone", "money", "number")), r"(?:[¥$]\s?)?\d+(?:\.\d+)?(?:\s?(?:元|块钱|块|rmb|yuan))?"
+    ),
 }
 _LATIN_OR_DIGIT = re.compile(r"[a-z0-9]")
 

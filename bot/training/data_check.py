@@ -119,7 +119,7 @@ def _paragraph(found: Description) -> str:
             f"  characters        {', '.join(f'{name} {value}' for name, value in found.lengths.items())}".replace("_", "-"),
             f"  words             {found.words:,}; new in the first {STEP:,} lines {growth[0]:,}, in the last {STEP:,} {growth[-1]:,}",
             f"  repeated          {found.repeated:,} lines read the same as an earlier one with their label",
-            f"  nearly the same   {alike.pairs:,} pairs of {alike.lines:,} lines ({THRESHOLD} or more); two labels: {alike.across_labels:,}",
+            f"  nearly the same   {alike.pairs:,} pairs of {alike.lines:,} lines ({THRESHOLD} or more); 2 labels: {alike.across_labels:,}",
             *(f"    {example}" for example in alike.examples),
         )
     )
