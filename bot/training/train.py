@@ -13,6 +13,7 @@ from bot.learning.cards import Card, packages, read_card, save, sha256_of, verif
 from bot.learning.classifier import TextClassifier
 from bot.learning.files import in_archive
 from bot.learning.text import read_dictionary
+from bot.training.archive import settle
 from bot.training.examples import Examples, csv_files, read_folder, read_intents, with_queues
 
 TICKETS, SENTIMENT, ESCALATION, ASSISTANT = "tickets", "sentiment", "escalation", "assistant"
@@ -99,6 +100,7 @@ def _train_assistant(project: Path, models: Path) -> Card:
     if trained.model is None:
         raise DataError("Rasa could not train the assistant; `make check` says what is wrong with its data")
     archive = Path(trained.model)
+    settle(archive)
     card = Card(
         kind=ASSISTANT,
         file=archive.name,
