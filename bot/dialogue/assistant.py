@@ -153,8 +153,11 @@ class Assistant:
 
     def assess_all(self, texts: Sequence[str]) -> list[Interaction]:
         """Intent, queue, sentiment and escalation of many unconnected messages, in one batch."""
-        parsed = self._parse([_as_text(text) for text in texts])
-        return self._triage.assess_all(texts, [Understanding.of(one) for one in parsed])
+        return self._triage.assess_all(texts, self.understand_all(texts))
+
+    def understand_all(self, texts: Sequence[str]) -> list[Understanding]:
+        """What language understanding makes of many unconnected messages, in one batch."""
+        return [Understanding.of(parsed) for parsed in self._parse([_as_text(text) for text in texts])]
 
     async def _handle(self, turn: Turn, parsed: dict[str, Any]) -> None:
         from rasa.core.channels.channel import UserMessage

@@ -17,11 +17,13 @@ ASKS_FOR_A_PERSON = "request_human"
 
 @dataclass(frozen=True, slots=True)
 class Understanding:
-    """What language understanding made of a text. `intent` is the most probable real intent even when `fallback` is set."""
+    """What language understanding made of a text. `intent` is the most probable real intent even when `fallback` is set; `ranking` are
+    the most probable ones in order."""
 
     intent: str
     confidence: float
     fallback: bool
+    ranking: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, parsed: dict[str, Any]) -> "Understanding":
@@ -30,7 +32,7 @@ class Understanding:
         intent = parsed.get("intent") or {}
         fallback = intent.get("name") in {FALLBACK, None}
         best: dict[str, Any] = (ranking[0] if ranking else {"name": "out_of_scope", "confidence": 0.0}) if fallback else intent
-        return cls(best["name"], float(best["confidence"]), fallback)
+        return cls(best["name"], float(best["confidence"]), fallback, tuple(item["name"] for item in ranking))
 
 
 @dataclass(frozen=True, slots=True)

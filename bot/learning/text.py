@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Sequence
 from functools import cache, lru_cache
 from itertools import pairwise
+from operator import add
 from pathlib import Path
 from typing import NamedTuple
 
@@ -115,7 +116,11 @@ def _terms(text: str, cut: Cutter) -> tuple[str, ...]:
     text = normalise(text)
     found = cut(text)
     bounded = f"^{text}$"
-    grams = (f"c:{bounded[start : start + size]}" for size in range(1, _LONGEST_GRAM + 1) for start in range(len(bounded) - size + 1))
+    longer = [f"c:{character}" for character in bounded]
+    grams = [*longer]
+    for size in range(1, _LONGEST_GRAM):
+        longer = list(map(add, longer, bounded[size:]))  # each with the character that follows it
+        grams += longer
     return (*_marked(found), *(f"p:{one} {two}" for one, two in pairwise(found)), *grams)
 
 
