@@ -85,6 +85,7 @@ def check(project: Path) -> Findings:
         _table_lines(data / folder, column, faults)
         for folder, column in (("tickets", "queue"), ("sentiment", "sentiment"), ("sentiment", "escalate"))
     )
+    phrases = _table_lines(data / "phrases", "sentiment", faults) if (data / "phrases").is_dir() else []
     queued = [
         line._replace(label=INTENT_QUEUES[line.label])
         for line in intents
@@ -94,11 +95,13 @@ def check(project: Path) -> Findings:
         _Set("intents", intents, INTENT_QUEUES),
         _Set("tickets", tickets, QUEUES),
         _Set("sentiment", feelings, get_args(Sentiment)),
+        *([_Set("phrases", phrases, get_args(Sentiment))] if phrases else []),
     )
     for each in (*described, _Set("escalation", needs, ("true", "false"))):
         faults += _strange_labels(each, project)
         faults += _conflicts(each, project)
     faults += _conflicts(_Set("tickets and intents", tickets + queued, QUEUES), project)
+    faults += _conflicts(_Set("sentiment and phrases", feelings + phrases, get_args(Sentiment)), project)
     dictionary = read_dictionary(project / DICTIONARY)
     return Findings(tuple(_described(each, dictionary, project) for each in described), tuple(dict.fromkeys(faults)))
 
