@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import os
 import signal
 import sys
 import tempfile
@@ -15,14 +16,22 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench import machine, measure, quality, report
+from bench import language, machine, measure, quality, report
 from bench.statistics import Figure
 from bench.systems import NotMeasured, System, build
 from bot.errors import ZhikeError
 from bot.training.examples import Examples, read_intents
 from tests.servers import ROOT
 
-DATA = ("data/nlu/**/*.yml", "data/rules/*.yml", "data/stories/*.yml", "data/tickets/*.csv", "data/sentiment/*.csv", "*.yml")
+DATA = (
+    "data/nlu/**/*.yml",
+    "data/rules/*.yml",
+    "data/stories/*.yml",
+    "data/tickets/*.csv",
+    "data/sentiment/*.csv",
+    "data/dictionary.txt",
+    "*.yml",
+)
 RESULTS = ROOT / "results"
 
 
@@ -34,16 +43,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(number, _stop)
     try:
         with tempfile.TemporaryDirectory(prefix="zhike-bench-") as folder:
-            figures, raw, facts = asyncio.run(_measure(options, Path(folder)))
+            facts = _facts(options)
+            figures, raw = ({}, {}) if options.only_language else asyncio.run(_measure(options, Path(folder)))
+            plan = language.Plan(
+                options.datasets, options.reviews, options.diet_epochs if options.diet else None, Path(folder) / "language"
+            )
+            found = None if options.no_language else language.measure(plan, _say)
     except (NotMeasured, ZhikeError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
-    _show(report.rows(figures))
-    _show(report.target_rows(figures))
+    content = report.as_json(figures, facts, raw)
+    lines: list[str] = []
+    if figures:
+        _show(report.rows(figures))
+        _show(report.target_rows(report.targets(figures)))
+    if found:
+        content["language"] = language.as_json(found, plan)
+        lines = language.as_markdown(found, plan)
+        _show(language.rows(found.figures))
+        _show(report.target_rows(language.targets(found.figures)))
+        for reason in found.skipped:
+            _say(f"left out: {reason}")
     RESULTS.mkdir(exist_ok=True)
-    content = json.dumps(report.as_json(figures, facts, raw), ensure_ascii=False, indent=2)
-    (RESULTS / "bench.json").write_text(content + "\n", encoding="utf-8")
-    (RESULTS / "bench.md").write_text(report.as_markdown(figures, facts), encoding="utf-8")
+    (RESULTS / "bench.json").write_text(json.dumps(content, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    (RESULTS / "bench.md").write_text(report.as_markdown(figures, facts, lines), encoding="utf-8")
     _say("written to results/bench.json and results/bench.md")
     return 0
 
@@ -55,14 +78,27 @@ def _stop(number: int, frame: object) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m bench", description="This assistant beside Rasa's default pipeline (S) and a lean one (L)."
+        prog="python -m bench",
+        description="This assistant beside Rasa's default pipeline (S), a lean one (L), and how well texts are understood.",
     )
     parser.add_argument("--rounds", type=_positive, default=5, help="starts of each system (5)")
     parser.add_argument("--epochs", type=_positive, default=100, help="of what S trains in epochs (100)")
     parser.add_argument("--folds", type=_folds, default=3, help="of the cross-validation (3)")
     parser.add_argument("--no-f1", action="store_true", help="leave out the cross-validation")
     parser.add_argument("--only", type=_systems, default=report.SYSTEMS, metavar="ours,L,S", help="measure these alone")
+    parts = parser.add_mutually_exclusive_group()
+    parts.add_argument("--only-language", action="store_true", help="measure how texts are understood, and nothing else")
+    parts.add_argument("--no-language", action="store_true", help="leave that out")
+    parser.add_argument("--datasets", type=Path, default=_datasets(), metavar="FOLDER", help="of the public data (PUBLIC_DATA)")
+    parser.add_argument("--reviews", type=_positive, default=20_000, help="public reviews to train on (20000)")
+    parser.add_argument("--diet", action="store_true", help="train DIET on the same intents, too")
+    parser.add_argument("--diet-epochs", type=_positive, default=20, help="of DIET then (20)")
     return parser
+
+
+def _datasets() -> Path:
+    """From the environment, or beside the project."""
+    return Path(os.environ.get("PUBLIC_DATA") or ROOT.parent / "shared" / "datasets")
 
 
 def _positive(raw: str) -> int:
@@ -86,18 +122,20 @@ def _systems(raw: str) -> tuple[str, ...]:
     return tuple(name for name in report.SYSTEMS if name.lower() in wanted)
 
 
-async def _measure(options: argparse.Namespace, folder: Path) -> tuple[report.Figures, dict[str, Any], dict[str, Any]]:
+def _facts(options: argparse.Namespace) -> dict[str, Any]:
     examples = read_intents(ROOT / "data" / "nlu")
-    intents = sorted(set(examples.labels))
-    facts = {
+    return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine.describe(),
         "data_sha256": machine.data_hash(ROOT, {path for pattern in DATA for path in ROOT.glob(pattern)}),
         "examples": len(examples.texts),
-        "intents": len(intents),
+        "intents": len(set(examples.labels)),
         **{name: getattr(options, name) for name in ("rounds", "epochs")},
         "folds": None if options.no_f1 else options.folds,
     }
+
+
+async def _measure(options: argparse.Namespace, folder: Path) -> tuple[report.Figures, dict[str, Any]]:
     systems = [build(name, folder / name, epochs=options.epochs) for name in options.only]
     raw: dict[str, dict[str, list[float]]] = {name: {} for name in report.METRICS}
     for system in systems:
@@ -108,8 +146,8 @@ async def _measure(options: argparse.Namespace, folder: Path) -> tuple[report.Fi
             for name, value in (await measure.one_round(system)).as_dict().items():
                 raw[name].setdefault(system.name, []).append(value)
     if not options.no_f1:
-        raw["intent_f1"] = _f1(options, examples, folder)
-    return _figures(raw), raw, facts
+        raw["intent_f1"] = _f1(options, read_intents(ROOT / "data" / "nlu"), folder)
+    return _figures(raw), raw
 
 
 def _train(system: System) -> list[float]:

@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from sklearn.model_selection import StratifiedKFold
@@ -29,20 +29,29 @@ def _chosen(examples: Examples, places: list[int]) -> Examples:
 
 
 def fold_f1(system: str, train: Examples, test: Examples, folder: Path, *, epochs: int) -> float:
-    """Macro F1 of the likeliest intent on `test`. For `S` and `L` Rasa trains and parses in a process of its own.
+    """Macro F1 of the likeliest intent on `test`.
+
+    Raises:
+        NotMeasured: Rasa's process failed.
+    """
+    if system == "ours":
+        return evaluate(train.texts, train.labels, test.texts, test.labels).macro_f1
+    return float(scores(test.labels, likeliest(system, train, test.texts, folder, epochs=epochs))["macro_f1"])
+
+
+def likeliest(system: str, train: Examples, texts: Sequence[str], folder: Path, *, epochs: int) -> list[str]:
+    """The likeliest intent of each text by `S` or `L`; Rasa trains and parses in a process of its own, in a new folder.
 
     Raises:
         NotMeasured: that process failed.
     """
-    if system == "ours":
-        return evaluate(train.texts, train.labels, test.texts, test.labels).macro_f1
     folder.mkdir(parents=True)
     projects.dump(folder / "config.yml", projects.config(system, epochs=epochs, fallback=False))
     projects.write_examples(folder / "nlu.yml", *train)
-    (folder / "test.json").write_text(json.dumps(test.texts), encoding="utf-8")
+    (folder / "test.json").write_text(json.dumps(texts), encoding="utf-8")
     run_to_end([sys.executable, "-m", "bench.quality", str(folder)], cwd=ROOT, log=folder / "log")
     predicted: list[str] = json.loads((folder / "predicted.json").read_text(encoding="utf-8"))
-    return float(scores(test.labels, predicted)["macro_f1"])
+    return predicted
 
 
 def main() -> None:
@@ -56,11 +65,11 @@ def main() -> None:
     model = train_nlu(config=str(folder / "config.yml"), nlu_data=str(folder / "nlu.yml"), output=str(folder))
     agent = Agent.load(model)
 
-    async def likeliest() -> list[str]:
+    async def parsed() -> list[str]:
         texts = json.loads((folder / "test.json").read_text(encoding="utf-8"))
         return [(await agent.parse_message(text))["intent"]["name"] or "" for text in texts]
 
-    (folder / "predicted.json").write_text(json.dumps(asyncio.run(likeliest())), encoding="utf-8")
+    (folder / "predicted.json").write_text(json.dumps(asyncio.run(parsed())), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -55,17 +55,17 @@ class Target:
 def targets(figures: Figures) -> list[Target]:
     """All targets, with what was found."""
 
-    def times(metric: str, system: str) -> float | None:
+    def as_many(metric: str, system: str) -> float | None:
         found = figures.get(metric, {})
         return ratio(found.get(system), found.get("ours"))
 
     growth = figures.get("late_over_turn_10", {}).get("ours")
-    memory = times("memory_mb", "S")
+    memory = as_many("memory_mb", "S")
     return [
-        Target("p50 latency, S / ours", 15, True, times("p50_ms", "S")),
-        Target("p50 latency, L / ours", 8, True, times("p50_ms", "L")),
+        Target("p50 latency, S / ours", 15, True, as_many("p50_ms", "S")),
+        Target("p50 latency, L / ours", 8, True, as_many("p50_ms", "L")),
         Target("ours, turn 1000 / turn 10", 1.2, False, growth.median if growth else None),
-        Target("cold start, S / ours", 3, True, times("cold_start_s", "S")),
+        Target("cold start, S / ours", 3, True, as_many("cold_start_s", "S")),
         Target("memory, ours / S", 0.4, False, 1 / memory if memory else None),
     ]
 
@@ -94,15 +94,15 @@ def rows(figures: Figures) -> list[list[str]]:
     return [heading] + [
         [
             METRICS[name].title,
-            *(_cell(found.get(system), METRICS[name].digits) for system in SYSTEMS),
-            *(_times(ratio(found.get(system), found.get("ours"))) for system in ("L", "S")),
+            *(cell(found.get(system), METRICS[name].digits) for system in SYSTEMS),
+            *(times(ratio(found.get(system), found.get("ours"))) for system in ("L", "S")),
             METRICS[name].better,
         ]
         for name, found in figures.items()
     ]
 
 
-def target_rows(figures: Figures) -> list[list[str]]:
+def target_rows(wanted: Sequence[Target]) -> list[list[str]]:
     """The targets with their heading."""
     words = {True: "holds", False: "missed", None: "not measured"}
     return [["target", "wanted", "found", ""]] + [
@@ -112,41 +112,41 @@ def target_rows(figures: Figures) -> list[list[str]]:
             "–" if target.value is None else f"{target.value:.2f}",
             words[target.holds],
         ]
-        for target in targets(figures)
+        for target in wanted
     ]
 
 
-def as_markdown(figures: Figures, facts: Mapping[str, Any]) -> str:
-    """The report, ready for docs/benchmarks.md."""
+def as_markdown(figures: Figures, facts: Mapping[str, Any], language: Sequence[str] = ()) -> str:
+    """The report, ready for docs/benchmarks.md; `language` holds the lines of the part about language."""
     machine = facts["machine"]
+    rounds = f"; rounds: {facts['rounds']}, epochs of S: {facts['epochs']}" if figures else ""
+    turns = ["Median (lowest…highest).", "", *table(rows(figures)), "", *table(target_rows(targets(figures))), ""] if figures else []
     return "\n".join(
         [
             f"Measured on {facts['date']}: {machine['cpu']}, {machine['cores']} cores, {machine['ram_gb']} GB RAM, "
             f"{machine['system']}, Python {machine['python']}, Rasa {machine['rasa']}, TensorFlow {machine['tensorflow']}. "
-            f"{facts['examples']} examples of {facts['intents']} intents, data `{facts['data_sha256'][:12]}`; "
-            f"rounds: {facts['rounds']}, epochs of S: {facts['epochs']}.",
+            f"{facts['examples']} examples of {facts['intents']} intents, data `{facts['data_sha256'][:12]}`{rounds}.",
             "",
-            "Median (lowest…highest).",
-            "",
-            *_table(rows(figures)),
-            "",
-            *_table(target_rows(figures)),
-            "",
+            *turns,
+            *language,
         ]
     )
 
 
-def _cell(figure: Figure | None, digits: int) -> str:
+def cell(figure: Figure | None, digits: int) -> str:
+    """A median and, where it was repeated, the extremes."""
     if figure is None:
         return "–"
     middle = f"{figure.median:.{digits}f}"
     return middle if figure.times == 1 else f"{middle} ({figure.lowest:.{digits}f}…{figure.highest:.{digits}f})"
 
 
-def _times(value: float | None) -> str:
+def times(value: float | None) -> str:
+    """A ratio."""
     return "–" if value is None else f"{value:.2f}×"
 
 
-def _table(cells: Sequence[Sequence[str]]) -> list[str]:
+def table(cells: Sequence[Sequence[str]]) -> list[str]:
+    """Rows, the first of them the heading, as lines of Markdown."""
     lines = [f"| {' | '.join(row)} |" for row in cells]
     return [lines[0], f"|{' --- |' * len(cells[0])}", *lines[1:]]

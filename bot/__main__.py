@@ -71,6 +71,9 @@ def _parser() -> argparse.ArgumentParser:
     predict = commands.add_parser("predict", help='JSON lines {"text"} on stdin: intent, queue, sentiment and escalation of each')
     predict.set_defaults(run=_predict)
 
+    explain = commands.add_parser("explain", help='JSON lines {"text"} on stdin: why each is understood as it is, in words')
+    explain.set_defaults(run=_explain)
+
     chat = commands.add_parser("chat", help="talk to the assistant in the terminal")
     chat.add_argument("--jsonl", action="store_true", help='JSON lines {"sender","text"} on stdin')
     chat.set_defaults(run=_chat)
@@ -209,6 +212,12 @@ def _predict(options: argparse.Namespace, settings: Settings) -> None:
     from bot.terminal import predict
 
     predict(settings, sys.stdin.buffer, sys.stdout)
+
+
+def _explain(options: argparse.Namespace, settings: Settings) -> None:
+    from bot.terminal import explain
+
+    explain(settings, sys.stdin.buffer, sys.stdout)
 
 
 def _chat(options: argparse.Namespace, settings: Settings) -> None:

@@ -163,6 +163,31 @@ def test_nothing_asked_nothing_answered(monkeypatch: pytest.MonkeyPatch) -> None
         assert out.getvalue() == ""
 
 
+# explain
+
+EXPLAINED = ("請問發票抬頭怎麼改", "气死我了，叫你们经理来", "😀")
+
+
+def test_every_line_is_explained_until_a_bad_one(tmp_path: Path) -> None:
+    done = run(tmp_path, "explain", typed=lines(*({"text": text} for text in EXPLAINED), {"text": 7}, {"text": "后"}))
+    assert done.error == 'zhike: line 4: "text" is not text'
+    assert [answer["text"] for answer in done.answers] == list(EXPLAINED)
+    for answer in done.answers:
+        assert set(answer) == {"text", "queue", "sentiment", "escalate", "explanation", "marks"}
+        assert QUEUES[answer["queue"]] in answer["explanation"]["zh"]
+        assert set(answer["explanation"]) == {"zh", "en"}
+        for mark in answer["marks"]:
+            assert mark["text"] == answer["text"][mark["start"] : mark["end"]] != ""
+    invoice, angry, _ = done.answers
+    assert (invoice["queue"], invoice["escalate"]) == ("billing", False)
+    assert "“發票”" in invoice["explanation"]["zh"]
+    assert any("發票" in mark["text"] for mark in invoice["marks"])
+    assert angry["escalate"]
+    assert "转人工，因为" in angry["explanation"]["zh"]
+    assert "A person was called" in angry["explanation"]["en"]
+    assert any("气死" in mark["text"] for mark in angry["marks"])
+
+
 # chat --jsonl
 
 TALK = [

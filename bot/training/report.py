@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import jinja2
 
 from bot.learning.evaluation import Details
-from bot.learning.marking import marked
+from bot.learning.marking import deciding, segments
 from bot.training.pictures import calibration_picture, confusion_picture
 
 TEMPLATE = Path(__file__).with_name("report.html")
@@ -57,9 +58,15 @@ def _shown(facts: dict[str, Any], details: Details) -> dict[str, Any]:
         "calibration_image": _image(calibration_picture(details.calibration, facts["scores"]["calibration_error"])),
         "whole_table": len(details.labels) <= MOST_COLUMNS,
         "confusions": confusions[:MOST_CONFUSIONS],
-        "hardest": [(miss, marked(miss.text, miss.evidence)) for miss in details.hardest],
+        "hardest": [(miss, _marked(miss.text, miss.evidence)) for miss in details.hardest],
     }
 
 
 def _image(svg: str) -> str:
     return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
+
+
+def _marked(text: str, evidence: Sequence[str]) -> list[tuple[str, bool]]:
+    """The text in parts, each with whether it is a word that decided."""
+    words = deciding(text, [(word, 1.0) for word in evidence])
+    return segments(text, [span for word in words for span in word.spans])

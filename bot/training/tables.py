@@ -80,7 +80,7 @@ def read_table(path: Path, text: str, label: str) -> Table:
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from None
     lines = list(io.StringIO(_decoded(path, content).removeprefix("\ufeff"), newline=""))
-    delimiter, text_at, label_at, width = _header(path, lines[0], text, label)
+    delimiter, text_at, label_at, width = _header(path, lines[0] if lines else "", text, label)
     rows: list[Row] = []
     problems: list[Problem] = []
     for line, cells in _records(lines, delimiter):

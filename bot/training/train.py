@@ -51,8 +51,12 @@ def _train_tickets(project: Path, models: Path) -> Card:
 
 
 def _train_sentiment(project: Path, models: Path) -> Card:
-    folder = project / "data" / "sentiment"
-    return _fit(SENTIMENT, project, read_folder(folder, "text", "sentiment"), csv_files(folder), models)
+    """From whole messages and reviews, and from a lexicon of phrases: as short examples, phrases weigh on the words that make them."""
+    folder, phrases = project / "data" / "sentiment", project / "data" / "phrases"
+    examples, files = read_folder(folder, "text", "sentiment"), csv_files(folder)
+    if phrases.is_dir():
+        examples, files = examples + read_folder(phrases, "text", "sentiment"), files + csv_files(phrases)
+    return _fit(SENTIMENT, project, examples, files, models)
 
 
 def _train_escalation(project: Path, models: Path) -> Card:
