@@ -33,7 +33,7 @@ from bot.learning import cards
 from bot.learning.classifier import TextClassifier, calibration_error
 from bot.learning.evaluation import scores
 from bot.learning.files import in_archive
-from bot.learning.text import cutter, read_dictionary
+from bot.learning.text import read_dictionary, words
 from bot.service import load_triage
 from bot.settings import Settings
 from bot.training.examples import Examples, read_folder, read_intents, read_rows, with_queues
@@ -165,7 +165,7 @@ def plain(system: str) -> Pipeline:
 
     Logistic regression may take as many steps as it needs; with the default of 100 it stops short of its optimum on many intents.
     """
-    return make_pipeline(TfidfVectorizer(analyzer=cutter()), LogisticRegression(max_iter=1000) if system == "LR" else LinearSVC())
+    return make_pipeline(TfidfVectorizer(analyzer=words), LogisticRegression(max_iter=1000) if system == "LR" else LinearSVC())
 
 
 def contenders() -> dict[str, Any]:
