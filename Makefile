@@ -44,6 +44,7 @@ check: setup ## format, lint, types, layers, training data
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/test_layers.py tests/test_docs.py
+	$(BIN)/python -m bot data
 	$(BIN)/rasa data validate --fail-on-warnings
 	$(BIN)/rasa test core --stories tests/stories --fail-on-prediction-errors --out results
 

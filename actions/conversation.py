@@ -52,10 +52,12 @@ class ValidateSlotMappings(Action):
         failures = before + 1 if seen.fallback and not asked else 0
         kinds = [event["event"] for event in tracker.events]
         first = "session_started" in kinds and kinds.count("user") <= 1
+        # What is dictated for a person to read later is a message, whatever it asks for: nobody is there now.
+        dictated = asked == "message"
         events = house.slots(
             queue=seen.queue,
             sentiment=seen.sentiment,
-            escalate=seen.escalate,
+            escalate=seen.escalate and not dictated,
             failures=float(failures),
             locale=house.next_locale(text, house.locale_of(tracker), asked, first=first),
         )

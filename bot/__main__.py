@@ -5,9 +5,10 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 os.environ["RASA_TELEMETRY_ENABLED"] = "false"
 os.environ.setdefault("SQLALCHEMY_SILENCE_UBER_WARNING", "1")
@@ -17,6 +18,11 @@ from bot.conversation.taxonomy import QUEUES
 from bot.errors import BadInput, ZhikeError
 from bot.logs import configure_logs
 from bot.settings import ROOT, Settings
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from bot.training.own_data import Columns, Ears
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,25 +54,47 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--role", choices=("all", "web", "worker"), default="all")
     serve.set_defaults(run=_serve)
 
-    train = commands.add_parser("train", help="train and publish the models")
+    train = commands.add_parser(
+        "train",
+        help="train and publish the models; or a candidate from a CSV file of yours",
+        usage="%(prog)s [--only KIND]\n"
+        "       %(prog)s tickets|sentiment --data A.csv --text COLUMN --label COLUMN [--out FOLDER] [--publish]",
+    )
+    train.add_argument("kind", nargs="?", choices=("tickets", "sentiment"), help="with --data: the kind of model to train from it")
     train.add_argument("--only", choices=("assistant", "tickets", "sentiment", "escalation"))
-    train.set_defaults(run=_train)
+    train.add_argument("--data", type=Path, metavar="A.csv")
+    _add_columns(train, required=False)
+    train.add_argument("--out", type=Path, metavar="FOLDER", help="for the model and its report (var/candidates/KIND-TIME)")
+    train.add_argument("--publish", action="store_true", help="put the model in place of the published one as well")
+    train.set_defaults(run=_train, refuse=train.error)
 
     predict = commands.add_parser("predict", help='JSON lines {"text"} on stdin: intent, queue, sentiment and escalation of each')
     predict.set_defaults(run=_predict)
+
+    explain = commands.add_parser("explain", help='JSON lines {"text"} on stdin: why each is understood as it is, in words')
+    explain.set_defaults(run=_explain)
 
     chat = commands.add_parser("chat", help="talk to the assistant in the terminal")
     chat.add_argument("--jsonl", action="store_true", help='JSON lines {"sender","text"} on stdin')
     chat.set_defaults(run=_chat)
 
-    evaluate = commands.add_parser("evaluate", help="train a classifier on one CSV file and measure it on another")
-    evaluate.add_argument("kind", choices=("tickets", "sentiment"))
-    evaluate.add_argument("--train", type=Path, required=True, metavar="A.csv")
+    evaluate = commands.add_parser(
+        "evaluate",
+        help="train a classifier on one CSV file and measure it on another; or measure the published assistant's intents",
+        usage="%(prog)s tickets|sentiment --train A.csv --test B.csv --text COLUMN --label COLUMN [--json] [--report FOLDER]\n"
+        "       %(prog)s intents --test B.csv --text COLUMN --label COLUMN [--json]",
+    )
+    evaluate.add_argument("kind", choices=("tickets", "sentiment", "intents"))
+    evaluate.add_argument("--train", type=Path, metavar="A.csv")
     evaluate.add_argument("--test", type=Path, required=True, metavar="B.csv")
-    evaluate.add_argument("--text", required=True, metavar="COLUMN")
-    evaluate.add_argument("--label", required=True, metavar="COLUMN")
+    _add_columns(evaluate, required=True)
     evaluate.add_argument("--json", action="store_true", help="print the report as JSON")
-    evaluate.set_defaults(run=_evaluate)
+    evaluate.add_argument("--report", type=Path, metavar="FOLDER", help="write a page with pictures and the hardest errors, and its JSON")
+    evaluate.set_defaults(run=_evaluate, refuse=evaluate.error)
+
+    data = commands.add_parser("data", help="check the training data in data/ and describe it")
+    data.add_argument("--json", action="store_true", help="print the description as JSON")
+    data.set_defaults(run=_data)
 
     users = commands.add_parser("users", help="who may sign in").add_subparsers(required=True, metavar="ACTION")
     add = users.add_parser("add", help="add a user; asks for a password, or reads it from stdin")
@@ -80,6 +108,11 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--seed", type=int, default=1)
     demo.set_defaults(run=_demo)
     return parser
+
+
+def _add_columns(parser: argparse.ArgumentParser, *, required: bool) -> None:
+    parser.add_argument("--text", required=required, metavar="COLUMN")
+    parser.add_argument("--label", required=required, metavar="COLUMN")
 
 
 def _serve(options: argparse.Namespace, settings: Settings) -> None:
@@ -102,13 +135,24 @@ def _train_apart() -> None:
 
 
 def _train(options: argparse.Namespace, settings: Settings) -> None:
-    from rich.console import Console
+    own = {name: getattr(options, name) for name in ("kind", "data", "text", "label")}
+    if options.only and any(own.values()):
+        options.refuse("--only trains from the project's own data; it does not go with a file")
+    if any(own.values()) or options.out or options.publish:
+        if missing := [name if name == "kind" else f"--{name}" for name, value in own.items() if not value]:
+            options.refuse(f"to train from a file, these are needed too: {', '.join(missing)}")
+        _train_from_file(options, settings)
+    else:
+        _train_all(options, settings)
+
+
+def _train_all(options: argparse.Namespace, settings: Settings) -> None:
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     from bot.training.train import KINDS, train
 
     kinds = (options.only,) if options.only else KINDS
-    console = Console(stderr=True)
+    console = _console()
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -126,10 +170,54 @@ def _train(options: argparse.Namespace, settings: Settings) -> None:
             console.print(f"{kind} {card.version}: {card.examples} examples, {len(card.labels)} labels; {figures}")
 
 
+def _train_from_file(options: argparse.Namespace, settings: Settings) -> None:
+    from bot.training.own_data import Columns, candidate_folder, train_file
+
+    out = options.out or candidate_folder(settings.var, options.kind)
+    columns = Columns(options.text, options.label)
+    with _ears() as ears:
+        card, page = train_file(options.kind, options.data, columns, ROOT, out, settings.models, ears, publish=options.publish)
+    figures = ", ".join(f"{name} {value}" for name, value in card.metrics.items()) or "not measured"
+    print(f"{card.kind} {card.version}: {card.examples} examples, {len(card.labels)} labels; {figures}")
+    print(f"model and report: {out / card.file}, {page}")
+    if options.publish:
+        print(f"published in {settings.models}; a server that runs keeps its models until it is restarted")
+
+
+def _console() -> "Console":
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+@contextmanager
+def _ears() -> Iterator["Ears"]:
+    """Warnings on stderr, and on a terminal what is being done and for how long."""
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    from bot.training.own_data import Ears
+
+    console = _console()
+    with Progress(
+        SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=console, disable=not console.is_terminal
+    ) as progress:
+        task = progress.add_task("", total=None)
+        yield Ears(
+            stage=lambda what: progress.update(task, description=what),
+            warn=lambda what: console.print(what, markup=False, highlight=False, soft_wrap=True),
+        )
+
+
 def _predict(options: argparse.Namespace, settings: Settings) -> None:
     from bot.terminal import predict
 
     predict(settings, sys.stdin.buffer, sys.stdout)
+
+
+def _explain(options: argparse.Namespace, settings: Settings) -> None:
+    from bot.terminal import explain
+
+    explain(settings, sys.stdin.buffer, sys.stdout)
 
 
 def _chat(options: argparse.Namespace, settings: Settings) -> None:
@@ -142,18 +230,55 @@ def _chat(options: argparse.Namespace, settings: Settings) -> None:
 
 
 def _evaluate(options: argparse.Namespace, settings: Settings) -> None:
-    from bot.learning.evaluation import evaluate
-    from bot.training.examples import read_rows
+    from bot.training.own_data import Columns, evaluate_files
 
-    train, test = (read_rows(path, options.text, options.label) for path in (options.train, options.test))
-    report = evaluate(*train, *test)
+    columns = Columns(options.text, options.label)
+    if options.kind == "intents":
+        if options.train or options.report:
+            options.refuse("intents are those of the published assistant: --train and --report do not go with them")
+        _evaluate_intents(options, settings, columns)
+        return
+    if not options.train:
+        options.refuse("the following arguments are required: --train")
+    with _ears() as ears:
+        report = evaluate_files(options.kind, options.train, options.test, columns, ROOT, ears, options.report)
     if options.json:
         print(json.dumps(report.as_dict(), ensure_ascii=False))
         return
-    print(f"accuracy {report.accuracy}  macro F1 {report.macro_f1}  ({report.train_size} trained, {report.test_size} tested)")
-    for label, found in report.per_class.items():
-        print(f"{label:24} precision {found['precision']:.3f}  recall {found['recall']:.3f}  support {found['support']:.0f}")
-    print(f"fit {report.fit_seconds} s, {report.texts_per_second} texts/s")
+    print(f"accuracy {report.accuracy}  macro F1 {report.macro_f1}  calibration error {report.calibration_error}")
+    _print_labels(report.per_class)
+    print(f"{report.train_size} trained in {report.fit_seconds} s; {report.test_size} tested, {report.texts_per_second} texts/s")
+
+
+def _evaluate_intents(options: argparse.Namespace, settings: Settings, columns: "Columns") -> None:
+    from bot.understanding import measure_intents
+
+    with _ears() as ears:
+        found = measure_intents(settings, options.test, columns, ears)
+    if options.json:
+        print(json.dumps(found, ensure_ascii=False))
+        return
+    for name, value in found.items():
+        if name != "per_class":
+            print(f"{name.replace('_', ' '):24} {'-' if value is None else value}")
+    _print_labels(found["per_class"])
+
+
+def _print_labels(per_class: dict[str, dict[str, float]]) -> None:
+    from bot.training.tables import shown
+
+    for label, found in per_class.items():
+        print(f"{shown(label):24} precision {found['precision']:.3f}  recall {found['recall']:.3f}  support {found['support']:.0f}")
+
+
+def _data(options: argparse.Namespace, settings: Settings) -> int:
+    from bot.training.data_check import check, in_words
+
+    found = check(ROOT)
+    print(json.dumps(found.as_dict(), ensure_ascii=False) if options.json else in_words(found))
+    for fault in found.faults:
+        print(f"zhike: {fault}", file=sys.stderr)
+    return 1 if found.faults else 0
 
 
 def _add_user(options: argparse.Namespace, settings: Settings) -> None:

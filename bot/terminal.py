@@ -1,4 +1,4 @@
-"""Talking to the assistant from the terminal and from scripts: `predict` and `chat`."""
+"""Talking to the assistant from the terminal and from scripts: `predict`, `explain` and `chat`."""
 
 import asyncio
 import json
@@ -9,10 +9,12 @@ from itertools import islice
 from typing import IO, Any
 
 from bot.conversation.messages import clean, too_long
+from bot.conversation.outcome import Interaction
 from bot.crm import queries, store
 from bot.crm.records import ConversationView, InteractionView, MessageView, Visit
 from bot.dialogue.assistant import Assistant
 from bot.errors import BadInput
+from bot.learning import explanation
 from bot.service import Service
 from bot.settings import Settings
 
@@ -56,6 +58,38 @@ def _predicted(assistant: Assistant, texts: list[str]) -> Iterator[dict[str, Any
             "escalate": seen.escalate,
             "reasons": [reason.zh for reason in seen.reasons],
         }
+
+
+def explain(settings: Settings, lines: Iterable[bytes], out: IO[str]) -> None:
+    """For every JSON line `{"text"}`, a JSON line with why it goes to its queue, why it sounds as it does and why a person is called.
+
+    Raises:
+        BadInput: a line is not such an object; lines before it are answered.
+    """
+    service = Service.build(settings)
+    assistant = service.assistant
+    assert assistant is not None
+    try:
+        for number, line in _numbered(lines):
+            text = _field(line, number, "text")
+            print(json.dumps(_explained(text, assistant.assess(text)), ensure_ascii=False), file=out, flush=True)
+    finally:
+        service.database.close()
+
+
+def _explained(text: str, seen: Interaction) -> dict[str, Any]:
+    why = explanation.explain(text, seen)
+    return {
+        "text": text,
+        "queue": seen.queue,
+        "sentiment": seen.sentiment,
+        "escalate": seen.escalate,
+        "explanation": {
+            "zh": "".join(sentence.zh for sentence in why.sentences),
+            "en": " ".join(sentence.en for sentence in why.sentences),
+        },
+        "marks": [{"start": start, "end": end, "text": text[start:end]} for start, end in why.marks],
+    }
 
 
 async def chat_jsonl(settings: Settings, lines: Iterable[bytes], out: IO[str]) -> None:

@@ -13,12 +13,14 @@ import yaml
 
 from bot import errors
 from bot.__main__ import _parser
+from bot.conversation import mood
 from bot.conversation.escalation import Policy, most_urgent
 from bot.conversation.outcome import Reason
 from bot.conversation.taxonomy import INTENT_QUEUES, QUEUES
 from bot.settings import ROOT, Settings
 from bot.web import app, chat, frames, numbers, tickets
 from bot.web.console import socket as socket_of_console
+from bot.web.console.words import COURSES
 
 DOCS = sorted(path for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "models").glob("*.md")])
 IDS = [str(path.relative_to(ROOT)) for path in DOCS]
@@ -134,11 +136,21 @@ def test_reasons_with_their_priorities_and_thresholds() -> None:
         "request": [policy.request_confidence],
         "anger": [policy.rage_score, policy.anger_score],
         "wording": [policy.need],
-        "trend": [policy.grumble_score],
+        "trend": [policy.grumble_score, policy.unhappy_score],
     }
     for code, values in thresholds.items():
         named = re.findall(r"−?\d+\.\d+", documented[code][0])
         assert named == [f"{value:g}".replace("-", "−") for value in values], code
+
+
+def test_the_mood_and_its_words() -> None:
+    content = text("docs/escalation.md").partition("## Mood")[2].partition("\n## ")[0]
+    assert {3: "three messages"}[int(mood.HALF_LIFE)] in content
+    assert {1: "one message"}[int(mood.FAST_HALF_LIFE)] in content
+    assert {5: "the last five scores"}[mood.RECENT] in content
+    assert f"trend at most −{mood.TURNED:g} and fast below {mood.GRUMBLE:g}".replace("-", "−") in content
+    assert f"trend at least {mood.TURNED:g}" in content
+    assert all(word in content for word in COURSES.values())
 
 
 def test_fallback_thresholds() -> None:

@@ -32,8 +32,9 @@ MAY_IMPORT = {
         "bot.dialogue",
         "bot.training",
     },
-    "bot.web": {"bot.errors", "bot.settings", "bot.passwords", "bot.conversation", "bot.crm", "bot.service"},
-    "bot.terminal": {"bot.errors", "bot.settings", "bot.conversation", "bot.crm", "bot.dialogue", "bot.service"},
+    "bot.web": {"bot.errors", "bot.settings", "bot.passwords", "bot.conversation", "bot.learning", "bot.crm", "bot.service"},
+    "bot.terminal": {"bot.errors", "bot.settings", "bot.conversation", "bot.learning", "bot.crm", "bot.dialogue", "bot.service"},
+    "bot.understanding": {"bot.errors", "bot.settings", "bot.conversation", "bot.learning", "bot.dialogue", "bot.training", "bot.service"},
     "bot.__main__": {"bot"},
     "actions": {"bot.errors", "bot.conversation", "bot.crm", "bot.dialogue", "bot.service", "bot.learning"},
 }

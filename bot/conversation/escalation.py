@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
+from bot.conversation.mood import GRUMBLE, TURNED, Mood
 from bot.conversation.outcome import Priority, Reason, Sentiment
 
 
@@ -16,9 +17,9 @@ from bot.conversation.outcome import Priority, Reason, Sentiment
 class Situation:
     """What the policy decides on.
 
-    `sentiment_score` and `earlier_scores` are −1…1 (P(positive) − P(negative)), the latter of the customer's earlier messages, oldest
-    first. `failures` counts the messages in a row that were not understood, this one included. `need` is what a model that learned from
-    examples gives as the probability that the message warrants a person, and `need_evidence` the words that say so.
+    `sentiment_score` is −1…1 (P(positive) − P(negative)), and `mood` is what the customer's earlier messages have left. `failures` counts
+    the messages in a row that were not understood, this one included. `need` is what a model that learned from examples gives as the
+    probability that the message warrants a person, and `need_evidence` the words that say so.
     """
 
     text: str
@@ -26,7 +27,7 @@ class Situation:
     intent_confidence: float
     sentiment: Sentiment
     sentiment_score: float
-    earlier_scores: tuple[float, ...] = ()
+    mood: Mood = Mood()
     failures: int = 0
     need: float = 0.0
     need_evidence: tuple[str, ...] = ()
@@ -41,13 +42,14 @@ class Policy:
     """Words of rage count as anger unless the message scores above this."""
     anger_score: float = -0.75
     """At most this score, together with two words of scorn, counts as anger."""
-    grumble_score: float = -0.2
-    """Below this a message counts as a grumble in a trend."""
+    grumble_score: float = GRUMBLE
+    """Below this a message counts as a grumble."""
     unhappy_score: float = -0.5
-    """At most this, on average over a trend's grumbles, is bad enough without getting worse: a single score is not that exact."""
+    """At most this level of mood is bad enough without getting worse, unless it gets better."""
     need: float = 0.4
     """From this probability on, the wording as a whole counts as a need."""
     trend_length: int = 3
+    """So many grumbles since a person was called last make a trend."""
     failures: int = 3
 
 
@@ -291,11 +293,15 @@ def _wording(situation: Situation, policy: Policy) -> Iterator[Reason]:
 
 
 def _trend(situation: Situation, policy: Policy) -> Iterator[Reason]:
-    scores = (*situation.earlier_scores, situation.sentiment_score)[-policy.trend_length :]
-    if len(scores) < policy.trend_length or not all(score < policy.grumble_score for score in scores):
+    """Grumble upon grumble without getting better, or, whatever calm words lie between, a mood that is bad and stays so."""
+    mood = situation.mood.after(situation.sentiment_score)
+    grumbles = [score < policy.grumble_score for score in mood.recent]
+    if not grumbles[-1] or sum(grumbles) < policy.trend_length:
         return
-    if scores[-1] <= scores[0] or sum(scores) / len(scores) <= policy.unhappy_score:
-        yield _reason("trend", " → ".join(f"{score:+.2f}" for score in scores))
+    last = mood.recent[-policy.trend_length :]
+    sinking = all(grumbles[-policy.trend_length :]) and last[-1] <= last[0]
+    if sinking or (mood.level <= policy.unhappy_score and mood.trend < TURNED):
+        yield _reason("trend", " → ".join(f"{score:+.2f}" for score in (last if sinking else mood.recent)))
 
 
 def _failure(situation: Situation, policy: Policy) -> Iterator[Reason]:

@@ -11,6 +11,16 @@ QUEUES = {
     "general": "其他",
 }
 """Queues and what agents read for them."""
+QUEUES_IN_ENGLISH = {
+    "logistics": "Delivery",
+    "after_sales": "Returns and refunds",
+    "technical": "Product support",
+    "billing": "Payments and invoices",
+    "account": "Accounts and membership",
+    "pre_sales": "Before buying",
+    "complaint": "Complaints and suggestions",
+    "general": "Other",
+}
 
 INTENT_QUEUES = {
     intent: queue

@@ -26,7 +26,8 @@ READERS = 4
 POSTGRES_THREADS = 8
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_MILLISECONDS = 10_000
-IDLE_SECONDS = 1.0
+IDLE_SECONDS = 5.0
+"""Connections to PostgreSQL that were not used for so long are tried first."""
 
 
 class Database:
@@ -50,6 +51,7 @@ class Database:
             self._writer = ThreadPoolExecutor(1, "crm-write")
             self._reader = ThreadPoolExecutor(READERS, "crm-read")
         else:
+            options["pool_use_lifo"] = True  # the connection that was used last knows the statements best
             self._write_engine = self._read_engine = _checked(create_engine(url, pool_size=POSTGRES_THREADS, **options))
             self._writer = self._reader = ThreadPoolExecutor(POSTGRES_THREADS, "crm")
         self._glances = self._read_engine if self.is_sqlite else self._read_engine.execution_options(isolation_level="AUTOCOMMIT")

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from bot.conversation import escalation
+from bot.conversation.mood import Mood
 from bot.conversation.outcome import Evidence, NewTicket, Sentiment
 from bot.conversation.priority import PROMISES, place, ticket_promise
 from bot.conversation.taxonomy import INTENT_QUEUES, QUEUES
@@ -34,7 +35,7 @@ class Writing:
         self._order = order
         self._words = _words(order)
         self._at = started
-        self._scores: tuple[float, ...] = ()
+        self._mood = Mood()
         self._topics: list[str] = []
         self._hand_off: dict[str, Any] = {}
         self._heard = 0
@@ -71,7 +72,11 @@ class Writing:
         if self._talk.rating:
             score, comment = self._talk.rating
             inserted(self._c, tables.ratings, conversation_id=self._row["id"], score=score, comment=comment, at=self._at)
-        changes = self._hand_off | changes | {"last_seq": self.messages, "read_seq": self.messages, "updated_at": self._at}
+        changes = (
+            self._hand_off
+            | changes
+            | {"mood": self._mood.as_record(), "last_seq": self.messages, "read_seq": self.messages, "updated_at": self._at}
+        )
         self._c.execute(update(tables.conversations).where(tables.conversations.c.id == self._row["id"]).values(**changes))
         return self
 
@@ -85,10 +90,10 @@ class Writing:
         done_at = self._at + timedelta(milliseconds=self._rng.randint(8, 60))
         turn = {"conversation_id": self._row["id"], "message_id": message_id, "status": "done", "created_at": self._at, "done_at": done_at}
         turn_id = inserted(self._c, tables.turns, **turn)
-        situation = escalation.Situation(text, said.intent, 0.9, _sentiment(said.mood), said.mood, self._scores)
+        situation = escalation.Situation(text, said.intent, 0.9, _sentiment(said.mood), said.mood, self._mood)
         decision = escalation.decide(situation)
         self._interaction(said, turn_id, message_id, decision, done_at)
-        self._scores = (*self._scores, said.mood)
+        self._mood = self._mood.after(said.mood)
         if INTENT_QUEUES[said.intent] != "general":
             self._topics.append(INTENT_QUEUES[said.intent])
         self._at = done_at
@@ -149,7 +154,7 @@ class Writing:
         )  # fmt: skip
         happened(self._c, self._row["id"], "queued", self._at, queue=queue)
         placed = place(self._at, timedelta(minutes=PROMISES[queue]), decision.priority, score=mood)
-        self._scores = ()
+        self._mood = self._mood.settled()
         self._hand_off = {
             "state": "queued", "queue": queue, "urgency": URGENCIES.index(decision.priority), "queued_at": self._at,
             "due_at": placed.due_at, "promised_at": placed.promised_at, "unanswered_since": self._at,

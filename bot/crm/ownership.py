@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, func, or_, select, update
 
 from bot.conversation.messages import LONGEST, clean, too_long
+from bot.conversation.mood import Mood
 from bot.conversation.outcome import NewTicket, State
 from bot.conversation.presence import LOST_AFTER, OFFLINE_AFTER, effective
 from bot.conversation.priority import place
@@ -385,7 +386,8 @@ def _queue_of(c: Connection, row: Row[Any]) -> str:
 
 
 def _last_score(row: Row[Any]) -> float | None:
-    return row.recent_scores[-1] if row.recent_scores else None
+    recent = Mood.from_record(row.mood).recent
+    return recent[-1] if recent else None
 
 
 def _give(c: Connection, row: Row[Any], agent_id: int, agent: str, kind: EventKind, at: datetime, *, by: int | None = None) -> Owned:

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, bindparam, func, or_, select
 
+from bot.conversation.mood import Mood
 from bot.conversation.priority import PROMISES
 from bot.crm import tables
 from bot.crm.records import (
@@ -179,7 +180,7 @@ def next_turn(c: Connection, conversation_id: str) -> PendingTurn | None:
         row.locale,
         row.verified,
         row.tracker_turn_id,
-        tuple(row.recent_scores or ()),
+        Mood.from_record(row.mood),
         row.agent_read_seq > 0,
     )
 

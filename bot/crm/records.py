@@ -5,6 +5,7 @@ from datetime import date, datetime
 from typing import Any, Literal
 
 from bot.conversation.access import Role as Role
+from bot.conversation.mood import Mood
 from bot.conversation.outcome import Priority, Sender, Sentiment, State
 from bot.conversation.presence import Presence
 
@@ -113,7 +114,7 @@ class ConversationView:
 class PendingTurn:
     """A customer message that waits for its turn, with what the assistant needs to know.
 
-    `history` are the sentiment scores of earlier messages, oldest first; `state` is who owns the conversation; `tracker_turn_id` is the
+    `mood` is what the earlier messages have left; `state` is who owns the conversation; `tracker_turn_id` is the
     last turn in the stored tracker; `attended`: a person has been in the conversation.
     """
 
@@ -126,7 +127,7 @@ class PendingTurn:
     locale: str
     verified: bool
     tracker_turn_id: int | None
-    history: tuple[float, ...]
+    mood: Mood
     attended: bool = False
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, and_, bindparam, delete, exists, func, i
 from sqlalchemy.exc import IntegrityError
 
 from bot.conversation import escalation
+from bot.conversation.mood import Mood
 from bot.conversation.outcome import Evidence, HandOff, Interaction, NewTicket, OrderChange, Priority, State, TurnOutcome
 from bot.conversation.priority import place, ticket_promise
 from bot.conversation.taxonomy import QUEUES
@@ -37,8 +38,6 @@ from bot.crm.parts import lock as _lock
 from bot.crm.records import Accepted, Finished, OutboxItem, PendingTurn, Role, User, Visit
 from bot.errors import BadInput, Conflict, NotFound
 
-RECENT_SCORES = 5
-"""Earlier messages whose sentiment goes with a turn; those before a hand-off do not count."""
 CAPACITY = 5
 """Conversations that an agent takes at a time, unless told otherwise."""
 MOST_AT_ONCE = 100
@@ -54,7 +53,7 @@ _OTHER = tables.turns.alias()
 _PENDING = select(func.min(_OTHER.c.id)).where(_OTHER.c.conversation_id == tables.conversations.c.id, _OTHER.c.status == "pending")
 _ACCEPTING = select(
     *(tables.conversations.c[name] for name in ("id", "customer_id", "state", "last_seq", "lease_owner", "lease_until")),
-    *(tables.conversations.c[name] for name in ("locale", "verified", "tracker_turn_id", "recent_scores")),
+    *(tables.conversations.c[name] for name in ("locale", "verified", "tracker_turn_id", "mood")),
     *(tables.conversations.c[name] for name in ("queue", "unanswered_since", "agent_read_seq")),
     _PENDING.correlate(tables.conversations).scalar_subquery().label("waiting"),
     select(tables.messages.c.id)
@@ -69,7 +68,7 @@ _ACCEPTING = select(
 ).where(tables.conversations.c.id == bindparam("id"))
 _FINISHING = (
     select(
-        *(tables.conversations.c[name] for name in ("id", "customer_id", "state", "last_seq", "lease_owner", "recent_scores")),
+        *(tables.conversations.c[name] for name in ("id", "customer_id", "state", "last_seq", "lease_owner", "mood")),
         *(tables.conversations.c[name] for name in ("queue", "urgency", "queued_at", "due_at")),
         tables.turns.c.status.label("turn_status"),
         tables.turns.c.message_id,
@@ -245,7 +244,7 @@ def accept_message(
     if takes:
         turn = PendingTurn(
             turn_id, row.id, row.customer_id, text, payload, state, row.locale, row.verified, row.tracker_turn_id,
-            tuple(row.recent_scores or ()), row.agent_read_seq > 0,
+            Mood.from_record(row.mood), row.agent_read_seq > 0,
     )  # fmt: skip
     return Accepted(view.message.seq, turn_id, state, False, view.message, turn)
 
@@ -327,8 +326,9 @@ def finish_turn(c: Connection, outcome: TurnOutcome, *, owner: str | None, lease
         buttons = [asdict(button) for button in reply.buttons]
         written.append(_append(c, row.id, seq, "bot", reply.text, at=at, buttons=buttons, turn_id=outcome.turn_id).message)
     score = outcome.interaction.sentiment_score
-    scores = [] if outcome.hand_off else [*(row.recent_scores or ()), round(score, 4)][-RECENT_SCORES:]
-    changes: dict[str, Any] = {"last_seq": row.last_seq + len(written), "recent_scores": scores, "updated_at": at}
+    mood = Mood.from_record(row.mood).after(score)
+    mood = mood.settled() if outcome.hand_off else mood
+    changes: dict[str, Any] = {"last_seq": row.last_seq + len(written), "mood": mood.as_record(), "updated_at": at}
     changes |= _write_effects(c, row, outcome.turn_id, outcome.tickets, outcome.order_changes, outcome.hand_off, score, at)
     if row.state == "queued":
         changes |= _moved_up(c, row, outcome.interaction, at)

@@ -162,7 +162,7 @@ conversations = Table(
     Column("page", String(500)),
     Column("last_seq", Integer, nullable=False),
     Column("read_seq", Integer, nullable=False),
-    Column("recent_scores", JSON),  # sentiment of the last messages, oldest first
+    Column("mood", JSON),  # how the customer feels, as `bot.conversation.mood` stores it
     Column("queue", String(20)),
     Column("urgency", Integer),  # 0 urgent … 3 low
     Column("queued_at", Moment),

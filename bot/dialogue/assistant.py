@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 
 from bot.conversation.messages import ASK_FOR_A_PERSON, LEAVE_A_MESSAGE, LEAVE_WORDS, PERSON_WORDS
+from bot.conversation.mood import Mood
 from bot.conversation.outcome import Button, Interaction, Reply, TurnOutcome
 from bot.crm import queries
 from bot.crm.database import Database
@@ -87,7 +88,7 @@ class Assistant:
     async def warm_up(self) -> None:
         """Run a few turns that nobody sees, so that the first customer does not wait for what is loaded at first use."""
         for number, text in enumerate(WARM_UP):
-            await self.answer(PendingTurn(0, f"warm-up-{number}", 0, text, None, "bot", "zh-CN", False, None, ()))
+            await self.answer(PendingTurn(0, f"warm-up-{number}", 0, text, None, "bot", "zh-CN", False, None, Mood()))
             self.forget(f"warm-up-{number}")
 
     async def answer(self, pending: PendingTurn) -> TurnOutcome:
@@ -98,7 +99,7 @@ class Assistant:
         turn = Turn(
             turn_id=pending.turn_id, conversation_id=pending.conversation_id, customer_id=pending.customer_id, text=pending.text,
             locale=language_of(pending.text, "en" if pending.locale.lower().startswith("en") else "zh"), verified=pending.verified,
-            tracker_turn_id=pending.tracker_turn_id, history=pending.history, payload=pending.payload,
+            tracker_turn_id=pending.tracker_turn_id, mood=pending.mood, payload=pending.payload,
         )  # fmt: skip
         error = None
         parsed = dict(NOT_UNDERSTOOD)
@@ -145,10 +146,18 @@ class Assistant:
         """The last outcome of that conversation is not in the record: what the assistant remembers of it is void."""
         self._agent.tracker_store.forget(conversation_id)
 
+    def assess(self, text: str) -> Interaction:
+        """Intent, queue, sentiment and escalation of an unconnected message, with the words that decided."""
+        (parsed,) = self._parse([_as_text(text)])
+        return self._triage.assess(text, Understanding.of(parsed), mood=Mood())
+
     def assess_all(self, texts: Sequence[str]) -> list[Interaction]:
         """Intent, queue, sentiment and escalation of many unconnected messages, in one batch."""
-        parsed = self._parse([_as_text(text) for text in texts])
-        return self._triage.assess_all(texts, [Understanding.of(one) for one in parsed])
+        return self._triage.assess_all(texts, self.understand_all(texts))
+
+    def understand_all(self, texts: Sequence[str]) -> list[Understanding]:
+        """What language understanding makes of many unconnected messages, in one batch."""
+        return [Understanding.of(parsed) for parsed in self._parse([_as_text(text) for text in texts])]
 
     async def _handle(self, turn: Turn, parsed: dict[str, Any]) -> None:
         from rasa.core.channels.channel import UserMessage
@@ -210,7 +219,7 @@ class Assistant:
         return [NOT_UNDERSTOOD | message.as_dict(only_output_properties=True) for message in found]
 
     def _assess(self, turn: Turn, parsed: dict[str, Any]) -> Interaction:
-        return self._triage.assess(turn.text, Understanding.of(parsed), earlier_scores=turn.history, milliseconds=turn.milliseconds)
+        return self._triage.assess(turn.text, Understanding.of(parsed), mood=turn.mood, milliseconds=turn.milliseconds)
 
     async def _apology(self, turn: Turn, parsed: dict[str, Any], error: str) -> TurnOutcome:
         """Nothing that the failed turn collected counts, except that a customer who needs a person still gets one."""

@@ -9,6 +9,7 @@ from datetime import tzinfo
 from typing import Any
 
 from bot.conversation.escalation import most_urgent
+from bot.conversation.mood import Mood
 from bot.conversation.outcome import HandOff, Interaction, NewTicket, OrderChange, TurnOutcome
 from bot.crm import desk_queries, queries, store
 from bot.crm.database import Database
@@ -46,9 +47,7 @@ class Desk:
         failures = failures + 1 if understood.fallback else 0
         turn = current_turn.get() or await self._foreign_turn(sender, text, message_id or str(uuid.uuid4()))
         if turn.interaction is None:
-            turn.interaction = self._triage.assess(
-                text, understood, earlier_scores=turn.history, failures=failures, milliseconds=turn.milliseconds
-            )
+            turn.interaction = self._triage.assess(text, understood, mood=turn.mood, failures=failures, milliseconds=turn.milliseconds)
             if current_turn.get() is None:
                 outcome = TurnOutcome(turn.turn_id, turn.conversation_id, "observe", turn.interaction)
                 await self._database.run(store.finish_turn, outcome, owner=None)
@@ -123,7 +122,7 @@ class Desk:
         pending = await self._database.read(queries.next_turn, visit.conversation_id)
         turn = Turn(
             turn_id=accepted.turn_id, conversation_id=visit.conversation_id, customer_id=visit.customer_id, text=text, locale="zh",
-            verified=False, tracker_turn_id=None, history=pending.history if pending else (), payload=message_id,
+            verified=False, tracker_turn_id=None, mood=pending.mood if pending else Mood(), payload=message_id,
         )  # fmt: skip
         self._foreign[sender] = turn
         while len(self._foreign) > REMEMBERED_SENDERS:

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from bot.conversation.escalation import Policy, Situation, decide
+from bot.conversation.mood import Mood
 from bot.conversation.outcome import Evidence, Interaction, Sentiment
 from bot.learning.cards import TrainedModel
 from bot.learning.classifier import Prediction, Weight
+from bot.learning.marking import deciding
 
 FALLBACK = "nlu_fallback"
 ASKS_FOR_A_PERSON = "request_human"
@@ -15,11 +17,13 @@ ASKS_FOR_A_PERSON = "request_human"
 
 @dataclass(frozen=True, slots=True)
 class Understanding:
-    """What language understanding made of a text. `intent` is the most probable real intent even when `fallback` is set."""
+    """What language understanding made of a text. `intent` is the most probable real intent even when `fallback` is set; `ranking` are
+    the most probable ones in order."""
 
     intent: str
     confidence: float
     fallback: bool
+    ranking: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, parsed: dict[str, Any]) -> "Understanding":
@@ -28,7 +32,7 @@ class Understanding:
         intent = parsed.get("intent") or {}
         fallback = intent.get("name") in {FALLBACK, None}
         best: dict[str, Any] = (ranking[0] if ranking else {"name": "out_of_scope", "confidence": 0.0}) if fallback else intent
-        return cls(best["name"], float(best["confidence"]), fallback)
+        return cls(best["name"], float(best["confidence"]), fallback, tuple(item["name"] for item in ranking))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +45,7 @@ class Triage:
     policy: Policy
     assistant_version: str
 
-    def assess(
-        self, text: str, understood: Understanding, *, earlier_scores: tuple[float, ...] = (), failures: int = 0, milliseconds: float = 0.0
-    ) -> Interaction:
+    def assess(self, text: str, understood: Understanding, *, mood: Mood, failures: int = 0, milliseconds: float = 0.0) -> Interaction:
         """One message, with the words that decided."""
         queue, queue_weights = self.tickets.classify_and_explain(text)
         feeling, feeling_weights = self.sentiment.classify_and_explain(text)
@@ -51,13 +53,13 @@ class Triage:
         urgent = need.scores["true"] >= self.policy.need  # few messages are; the others need no explanation
         need_weights = self.escalation.classify_and_explain(text, "true")[1] if urgent else []
         weights = queue_weights, feeling_weights, need_weights
-        return self._interaction(text, understood, queue, feeling, need, weights, earlier_scores, failures, milliseconds)
+        return self._interaction(text, understood, queue, feeling, need, weights, mood, failures, milliseconds)
 
     def assess_all(self, texts: Sequence[str], understood: Sequence[Understanding]) -> list[Interaction]:
         """Many unconnected messages in one batch, without the words that decided."""
         queues, feelings, needs = (model.classify(texts) for model in (self.tickets, self.sentiment, self.escalation))
         messages = zip(texts, understood, queues, feelings, needs, strict=True)
-        return [self._interaction(*message, ((), (), ()), (), 0, 0.0) for message in messages]
+        return [self._interaction(*message, ((), (), ()), Mood(), 0, 0.0) for message in messages]
 
     def _interaction(
         self,
@@ -67,15 +69,15 @@ class Triage:
         feeling: Prediction,
         need: Prediction,
         weights: tuple[Sequence[Weight], Sequence[Weight], Sequence[Weight]],
-        earlier_scores: tuple[float, ...],
+        mood: Mood,
         failures: int,
         milliseconds: float,
     ) -> Interaction:
         score = feeling.scores["positive"] - feeling.scores["negative"]
         sentiment = cast(Sentiment, feeling.label)
         situation = Situation(
-            text, understood.intent, 0.0 if understood.fallback else understood.confidence, sentiment, score, earlier_scores, failures,
-            need.scores["true"], tuple(weight.term for weight in weights[2]),
+            text, understood.intent, 0.0 if understood.fallback else understood.confidence, sentiment, score, mood, failures,
+            need.scores["true"], self._as_typed(text, weights[2]) if weights[2] else (),
         )  # fmt: skip
         decision = decide(situation, self.policy)
         return Interaction(
@@ -99,6 +101,10 @@ class Triage:
             },
             milliseconds=milliseconds,
         )
+
+    def _as_typed(self, text: str, weights: Sequence[Weight]) -> tuple[str, ...]:
+        """Quotes of the message in place of the terms of the escalation model."""
+        return tuple(word.typed for word in deciding(text, weights, tuple(self.escalation.classifier.dictionary)))
 
 
 def _evidence(weights: Sequence[Weight]) -> tuple[Evidence, ...]:

@@ -6,6 +6,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
+from bot.conversation.mood import Mood
 from bot.conversation.outcome import HandOff, Interaction, NewTicket, OrderChange, Reply
 
 HAN = re.compile(r"[\u3400-\u9fff]")
@@ -23,7 +24,7 @@ def language_of(text: str, before: str) -> str:
 class Turn:
     """One customer message under way. Actions read it and add to it; nothing is written before the turn is over.
 
-    `history` holds the sentiment scores (−1…1) of the customer's earlier messages, oldest first.
+    `mood` is what the customer's earlier messages have left.
     `tracker_turn_id` is the last turn that the stored tracker knows. `people_said` is what people wrote since then, and `observed` that
     this message, too, is for a person.
     """
@@ -35,7 +36,7 @@ class Turn:
     locale: str
     verified: bool
     tracker_turn_id: int | None
-    history: tuple[float, ...] = ()
+    mood: Mood = Mood()
     payload: str | None = None
     observed: bool = False
     people_said: tuple[str, ...] = ()

@@ -81,7 +81,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     Attributes after `fit`: `classes_` (labels, sorted), `vectorizer_`, `weights_` (terms × labels), `intercepts_` (labels),
     `cross_validation_` (accuracy, macro F1 and expected calibration error on examples kept out, fold by fold; empty when some label has
-    only one example).
+    only one example), `out_of_fold_` (what was predicted for them, as `predict_proba` does; None in that case, and not kept in files).
 
     >>> model = TextClassifier(min_count=1).fit(["我要退款", "退钱", "到哪了", "快递呢"], ["refund", "refund", "track", "track"])
     >>> model.classify(["什么时候退款"])[0].label
@@ -168,6 +168,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _cross_validate(self, weighed: csr_matrix, labels: NDArray[np.intp]) -> float:
         """How good the scores of examples are that were kept out, and the factor under which their labels are most likely."""
         self.cross_validation_: dict[str, Any] = {}
+        self.out_of_fold_: NDArray[np.float64] | None = None
         folds = min(FOLDS, int(np.bincount(labels).min()))
         if folds < 2:
             return PLAIN_SHARPNESS
@@ -181,6 +182,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         sharpness = float(minimize_scalar(surprise, bounds=(0.1, 50.0), method="bounded").x)
         probabilities, found = softmax(sharpness * scores, axis=1), scores.argmax(axis=1)
+        self.out_of_fold_ = probabilities
         self.cross_validation_ = {
             "accuracy": round(float((found == labels).mean()), 4),
             "macro_f1": round(float(f1_score(labels, found, average="macro")), 4),
@@ -298,7 +300,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def __getstate__(self) -> dict[str, Any]:
         """What is kept of a classifier: the terms as one text, since a file with an entry for each is slow to read and large in memory."""
         state: dict[str, Any] = dict(super().__getstate__())
-        state.pop("_term_names", None)
+        for name in ("_term_names", "out_of_fold_"):
+            state.pop(name, None)
         if vectorizer := state.pop("vectorizer_", None):
             state |= {"terms": "\n".join(vectorizer.get_feature_names_out()), "idf": vectorizer.idf_}
         return state

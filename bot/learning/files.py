@@ -1,14 +1,21 @@
 """Classifiers as bytes, in skops' format: reading one makes only the types that are named here, and runs nothing."""
 
+import io
+import json
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
+from zipfile import ZipFile, ZipInfo
 
 import sklearn.utils
 
 from bot.errors import ModelError
 from bot.learning.classifier import TextClassifier
 
+SCHEMA = "schema.json"
+"""What skops calls the description of an object within its file."""
 ARCHIVED = "intents.skops"
 """The name of a classifier's file within a model of Rasa's."""
 TRUSTED = [
@@ -17,9 +24,8 @@ TRUSTED = [
 
 
 def dumps(classifier: TextClassifier) -> bytes:
-    """The classifier as bytes."""
-    content: bytes = _skops().dumps(classifier)
-    return content
+    """The classifier as bytes: the same ones for the same classifier, whenever and wherever it was trained."""
+    return _settled(_skops().dumps(classifier))
 
 
 def loads(content: bytes) -> TextClassifier:
@@ -45,6 +51,28 @@ def in_archive(archive: Path) -> TextClassifier:
             if Path(member.name).name == ARCHIVED and (file := tar.extractfile(member)):
                 return loads(file.read())
     raise ModelError(f"{archive.name} has no classifier of intents")
+
+
+def _settled(content: bytes) -> bytes:
+    """A file of skops' without what differs from run to run: addresses in memory, names made of them, and the time of writing."""
+    buffer = io.BytesIO()
+    with ZipFile(io.BytesIO(content)) as written, ZipFile(buffer, "w") as settled:
+        schema = json.loads(written.read(SCHEMA))
+        for number, node in enumerate(_nodes_with_files(schema)):
+            name, node["file"] = node["file"], f"{number}{Path(node['file']).suffix}"
+            settled.writestr(ZipInfo(node["file"]), written.read(name))  # ZipInfo's date is a fixed one unless another is given
+        settled.writestr(ZipInfo(SCHEMA), json.dumps(schema))
+    return buffer.getvalue()
+
+
+def _nodes_with_files(node: Any) -> Iterator[dict[str, Any]]:
+    """All nodes of a schema whose content is a file of its own, in order; takes the addresses out of every node on the way."""
+    if isinstance(node, dict):
+        node.pop("__id__", None)
+        if isinstance(node.get("file"), str):
+            yield node
+    for part in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        yield from _nodes_with_files(part)
 
 
 def _skops() -> ModuleType:

@@ -19,19 +19,19 @@ from bot.errors import DataError
 PLACEHOLDERS = {"order": "\ue000", "phone": "\ue001", "link": "\ue002", "money": "\ue003", "number": "\ue004"}
 """Single private-use characters that stand for what has a shape but no wording; they count as a word and within n-grams."""
 
-_SHAPES = (
+SHAPES = (
     (re.compile(r"https?://\S+|www\.\S+"), PLACEHOLDERS["link"]),
     (re.compile(r"(?<!\d)\d{12}(?!\d)"), PLACEHOLDERS["order"]),
     (re.compile(r"(?<!\d)1[3-9]\d{9}(?!\d)"), PLACEHOLDERS["phone"]),
     (re.compile(r"[¥￥$]\s?\d+(?:\.\d+)?|\d+(?:\.\d+)?\s?(?:元|块钱|块|rmb|yuan)"), PLACEHOLDERS["money"]),
     (re.compile(r"\d+(?:\.\d+)?"), PLACEHOLDERS["number"]),
 )
-_JOINERS = re.compile("[\u200b-\u200f\u2060\ufe0e\ufe0f\ufeff\U0001f3fb-\U0001f3ff]")
+JOINERS = re.compile("[\u200b-\u200f\u2060\ufe0e\ufe0f\ufeff\U0001f3fb-\U0001f3ff]")
 """What only dresses up other characters: zero-width characters, an emoji's style and skin."""
-_REPEATED = re.compile(r"(.)\1{2,}")
-_SPACE = re.compile(r"\s+")
+REPEATED = re.compile(r"(.)\1{2,}")
+SPACE = re.compile(r"\s+")
 _LONGEST_GRAM = 4
-_TO_SIMPLIFIED = opencc.OpenCC("t2s")
+TO_SIMPLIFIED = opencc.OpenCC("t2s")
 
 _NEGATIONS = frozenset(
     ("不", "没", "没有", "别", "不是", "不要", "不用", "无", "未", "甭", "勿", "不会", "不能", "不想", "没法", "并非", "莫", "冇", "唔")
@@ -90,10 +90,10 @@ def normalise(text: str) -> str:
     '订单\\ue000 怎么还没到!!'
     """
     text = unicodedata.normalize("NFKC", text.encode(errors="replace").decode()).lower()  # a lone surrogate cannot be cut into words
-    text = _JOINERS.sub("", _TO_SIMPLIFIED.convert(text.replace("\0", " ")))
-    for shape, placeholder in _SHAPES:
+    text = JOINERS.sub("", TO_SIMPLIFIED.convert(text.replace("\0", " ")))
+    for shape, placeholder in SHAPES:
         text = shape.sub(placeholder, text)
-    return _SPACE.sub(" ", _REPEATED.sub(r"\1\1", text)).strip()
+    return SPACE.sub(" ", REPEATED.sub(r"\1\1", text)).strip()
 
 
 def words(text: str, dictionary: tuple[str, ...] = ()) -> list[str]:

@@ -13,6 +13,7 @@ from bot.learning.cards import Card, packages, read_card, save, sha256_of, verif
 from bot.learning.classifier import TextClassifier
 from bot.learning.files import in_archive
 from bot.learning.text import read_dictionary
+from bot.training.archive import settle
 from bot.training.examples import Examples, csv_files, read_folder, read_intents, with_queues
 
 TICKETS, SENTIMENT, ESCALATION, ASSISTANT = "tickets", "sentiment", "escalation", "assistant"
@@ -50,8 +51,12 @@ def _train_tickets(project: Path, models: Path) -> Card:
 
 
 def _train_sentiment(project: Path, models: Path) -> Card:
-    folder = project / "data" / "sentiment"
-    return _fit(SENTIMENT, project, read_folder(folder, "text", "sentiment"), csv_files(folder), models)
+    """From whole messages and reviews, and from a lexicon of phrases: as short examples, phrases weigh on the words that make them."""
+    folder, phrases = project / "data" / "sentiment", project / "data" / "phrases"
+    examples, files = read_folder(folder, "text", "sentiment"), csv_files(folder)
+    if phrases.is_dir():
+        examples, files = examples + read_folder(phrases, "text", "sentiment"), files + csv_files(phrases)
+    return _fit(SENTIMENT, project, examples, files, models)
 
 
 def _train_escalation(project: Path, models: Path) -> Card:
@@ -95,6 +100,7 @@ def _train_assistant(project: Path, models: Path) -> Card:
     if trained.model is None:
         raise DataError("Rasa could not train the assistant; `make check` says what is wrong with its data")
     archive = Path(trained.model)
+    settle(archive)
     card = Card(
         kind=ASSISTANT,
         file=archive.name,

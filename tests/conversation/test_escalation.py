@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.conversation.escalation import Policy, Situation, decide, most_urgent
+from bot.conversation.mood import Mood, course
 from bot.conversation.outcome import Priority, Reason, Sentiment
 from bot.learning.cards import load
 
@@ -20,6 +21,10 @@ CALM, SOUR, FURIOUS, PLEASED = 0.0, -0.5, -0.95, 0.8
 def situation(text: str, score: float, intent: str = "complain_product", confidence: float = 0.9) -> Situation:
     sentiment: Sentiment = "negative" if score < -0.35 else "positive" if score > 0.35 else "neutral"
     return Situation(text, intent, confidence, sentiment, score)
+
+
+def mood_of(*scores: float) -> Mood:
+    return next(reversed(list(course(scores))), Mood())
 
 
 def codes(*parts: Situation) -> list[list[str]]:
@@ -345,12 +350,54 @@ def test_another_companys_trouble_is_known_by_the_intent_too() -> None:
     ],
 )
 def test_three_grumbles_that_get_worse_or_stay_bitter_call_a_person(earlier: tuple[float, ...], now: float, expected: list[str]) -> None:
-    grumble = replace(situation("唉，还是那样", now), earlier_scores=earlier)
+    grumble = replace(situation("唉，还是那样", now), mood=mood_of(*earlier))
     assert codes(grumble) == [expected]
 
 
+@pytest.mark.parametrize(
+    ("earlier", "now", "expected"),
+    [
+        ((-0.6, -0.7, 0.0, -0.7), -0.6, ["trend"]),
+        ((-0.9, 0.0, -0.9), -0.9, ["trend"]),
+        ((-0.6, -0.7, 0.0, -0.7), 0.0, []),
+        ((-0.9, -0.9, 0.9), -0.9, []),
+        ((0.0, -0.9, 0.0), -0.9, []),
+        ((-0.9, -0.9, -0.9, -0.9, -0.9), -0.3, []),
+    ],
+)
+def test_a_bad_mood_calls_a_person_also_when_an_order_number_lies_between(
+    earlier: tuple[float, ...], now: float, expected: list[str]
+) -> None:
+    assert codes(replace(situation("唉，还是那样", now), mood=mood_of(*earlier))) == [expected]
+
+
+GRUMBLED = st.floats(-1, -0.21)
+
+
+@given(st.lists(st.floats(-1, 1), max_size=8), st.tuples(GRUMBLED, GRUMBLED, GRUMBLED))
+def test_three_grumbles_each_worse_than_the_one_before_call_a_person_whatever_came_before(
+    earlier: list[float], grumbles: tuple[float, ...]
+) -> None:
+    first, second, third = sorted(grumbles, reverse=True)
+    assert codes(replace(situation("唉", third), mood=mood_of(*earlier, first, second))) == [["trend"]]
+
+
+@given(st.lists(st.floats(-0.2, 1), min_size=1, max_size=12), st.lists(st.floats(-1, 1), max_size=2))
+def test_a_calm_conversation_stays_with_the_assistant_also_when_it_ends_in_a_grumble_or_two(calm: list[float], others: list[float]) -> None:
+    *before, last = [*calm, *others]
+    assert codes(replace(situation("唉", last), mood=mood_of(*before))) == [[]]
+
+
+@given(st.lists(st.floats(-1, 1), max_size=8), st.lists(st.floats(-1, 1), max_size=2))
+def test_what_led_to_the_last_call_for_a_person_calls_nobody_again(before: list[float], since: list[float]) -> None:
+    mood = mood_of(*before).settled()
+    for score in since:
+        assert codes(replace(situation("唉", score), mood=mood)) == [[]]
+        mood = mood.after(score)
+
+
 def test_the_trend_shows_its_figures() -> None:
-    decision = decide(replace(situation("唉", -0.8), earlier_scores=(0.9, -0.25, -0.5)))
+    decision = decide(replace(situation("唉", -0.8), mood=mood_of(0.9, -0.25, -0.5)))
     assert decision.reasons[0].evidence == ("-0.25 → -0.50 → -0.80",)
 
 
@@ -362,7 +409,7 @@ def test_three_failures_in_a_row_call_a_person(failures: int, expected: list[str
 def test_thresholds_can_be_set() -> None:
     policy = Policy(failures=1, trend_length=2)
     assert decide(replace(situation("嗯那个", CALM), failures=1), policy).escalate
-    assert decide(replace(situation("唉", -0.6), earlier_scores=(-0.4,)), policy).escalate
+    assert decide(replace(situation("唉", -0.6), mood=mood_of(-0.4)), policy).escalate
 
 
 @pytest.mark.parametrize(

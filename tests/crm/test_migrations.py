@@ -10,6 +10,7 @@ from alembic.config import Config
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
+from bot.conversation.mood import course
 from bot.conversation.taxonomy import QUEUES
 from bot.crm import desk_queries, ownership, queries, staff, store, tables
 from bot.crm.database import MIGRATIONS, Database
@@ -73,6 +74,9 @@ ROWS: dict[str, list[dict[str, Any]]] = {
 }  # fmt: skip
 
 
+SCORES = [0.4, -0.2, -0.9]
+
+
 @pytest.fixture
 def old_url(empty_url: str) -> str:
     """A database that the first version made and wrote into."""
@@ -85,6 +89,8 @@ def old_url(empty_url: str) -> str:
         for table, found in ROWS.items():
             for values in found:
                 _insert(connection, table, values)
+        command.upgrade(migrations, "0002")
+        connection.execute(text(f"UPDATE conversations SET recent_scores = '{json.dumps(SCORES)}' WHERE id = '{WAITS}'"))
         if connection.dialect.name == "postgresql":
             for table in ("customers", "identities", "users", "messages", "turns", "interactions", "tickets", "hand_offs"):
                 connection.execute(text(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), 100)"))
@@ -137,6 +143,30 @@ def test_what_came_later_is_filled_in(old_url: str) -> None:
     }
     assert database.transaction(queries.session, "0" * 64, store.now()) is not None
     database.close()
+
+
+def test_the_mood_is_what_the_last_scores_lead_to(old_url: str) -> None:
+    database = Database(old_url).open()
+    *_, mood = course(SCORES)
+    assert conversation(database, WAITS).mood == mood.as_record()
+    assert conversation(database, TALKS).mood is None
+    database.close()
+
+
+def test_the_last_scores_are_there_again_after_going_back(old_url: str) -> None:
+    database = Database(old_url).open()
+    with database._write_engine.connect() as connection:
+        migrations = Config()
+        migrations.set_main_option("script_location", str(MIGRATIONS))
+        migrations.attributes["connection"] = connection
+        command.downgrade(migrations, "0003")
+        found = {row.id: row.recent_scores for row in connection.execute(text("SELECT id, recent_scores FROM conversations"))}
+        connection.rollback()
+    database.close()
+    assert {key: json.loads(stored) if isinstance(stored, str) else stored for key, stored in found.items()} == {
+        WAITS: SCORES,
+        TALKS: None,
+    }
 
 
 def test_the_record_goes_on_as_if_it_had_always_been_so(old_url: str) -> None:

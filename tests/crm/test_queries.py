@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from bot.conversation.mood import Mood, course
 from bot.conversation.outcome import Button, Evidence, Reply
 from bot.crm import queries, store, tables
 from bot.crm.database import Database
@@ -114,21 +115,27 @@ def test_the_mood_of_earlier_messages_goes_with_a_turn(database: Database) -> No
     conversation_id = visit(database).conversation_id
     for score in (0.5, -0.1, -0.2, -0.3, -0.4, -0.5):
         finish(database, turn_of(say(database, conversation_id)), score=score)
-    assert turn_of(say(database, conversation_id)).history == (-0.1, -0.2, -0.3, -0.4, -0.5)
+    mood = turn_of(say(database, conversation_id)).mood
+    assert mood.recent == (-0.1, -0.2, -0.3, -0.4, -0.5)
+    assert mood.messages == 6
+    *_, expected = course((0.5, -0.1, -0.2, -0.3, -0.4, -0.5))
+    assert (mood.level, mood.fast) == pytest.approx((expected.level, expected.fast), abs=1e-5)
     other = visit(database).conversation_id
-    assert turn_of(say(database, other)).history == ()
+    assert turn_of(say(database, other)).mood == Mood()
 
 
-def test_mood_from_before_the_last_hand_off_does_not_count(database: Database) -> None:
+def test_what_led_to_the_last_hand_off_is_settled_while_the_feeling_stays(database: Database) -> None:
     conversation_id = visit(database).conversation_id
     finish(database, turn_of(say(database, conversation_id)), score=-0.8)
     finish(database, turn_of(say(database, conversation_id)), score=-0.9, hand_off=hand_off())
     finish(database, turn_of(say(database, conversation_id)), score=-0.7, mode="observe")
     database.transaction(store.leave_queue, conversation_id)
     turn = turn_of(say(database, conversation_id))
-    assert turn.history == (-0.7,)
+    assert turn.mood.recent == (-0.7,)
+    assert turn.mood.level < -0.7
     finish(database, turn, score=-0.6, hand_off=hand_off())
-    assert turn_of(say(database, conversation_id)).history == ()
+    mood = turn_of(say(database, conversation_id)).mood
+    assert (mood.recent, mood.messages) == ((), 4)
 
 
 def test_what_was_understood_is_listed_oldest_first(database: Database) -> None:

@@ -562,15 +562,35 @@ async def test_the_newest_message_stays_in_view_when_the_composer_grows(talk: Ta
     await expect(agent.page.locator("#log .delivery").last).to_be_in_viewport(ratio=1)
 
 
+async def test_what_an_agent_looks_at_stays_unfolded_and_in_focus_when_more_comes(talk: Talk) -> None:
+    customer, _, agent = talk
+    await customer.say("在吗")
+    seen = agent.page.locator("#log details.seen")
+    await expect(seen).to_have_count(2)
+    await seen.nth(1).locator("summary").click()
+    await agent.button("转接").focus()
+    await agent.page.context.set_offline(True)
+    await expect(agent.page.locator("#line")).to_be_visible()
+    await agent.page.context.set_offline(False)
+    await customer.say("还在吗")
+    await expect(agent.lines("customer").last).to_have_text("还在吗")
+    await expect(seen).to_have_count(3)
+    assert [await each.get_attribute("open") for each in await seen.all()] == [None, "", None]
+    await expect(seen.nth(1).locator(".correct button").first).to_be_visible()
+    await expect(agent.button("转接")).to_be_focused()
+
+
 async def test_the_keyboard_is_enough_to_claim_answer_and_resolve(desk: Desk) -> None:
     customer, conversation, agent, _ = desk
     keyboard = agent.page.keyboard
     await agent.page.locator("body").press("2")
     await expect(agent.row(conversation)).to_be_visible()
+    row = agent.row(conversation).get_by_role("link")
     for _ in range(await agent.page.locator("#rows li").count()):
         await keyboard.press("j")
-        if await agent.row(conversation).get_by_role("link").evaluate("link => link === document.activeElement"):
+        if await row.evaluate("link => link === document.activeElement"):
             break
+    await expect(row).to_be_focused()
     await keyboard.press("Enter")
     await expect(agent.button("接手")).to_be_visible()
     await keyboard.press("c")

@@ -2,7 +2,10 @@
 
 import hashlib
 import json
+import os
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ from bot.errors import ModelError
 from bot.learning.cards import load, read_card, save, sha256_of, verified
 from bot.learning.classifier import TextClassifier
 
+ROOT = Path(__file__).parents[2]
 TEXTS = ["我要退款", "退钱给我", "怎么退钱", "到哪了", "快递呢", "快递到哪", "会员积分", "积分呢"]
 LABELS = ["refund"] * 3 + ["track"] * 3 + ["points"] * 2
 
@@ -40,6 +44,26 @@ def test_what_was_saved_predicts_the_same(folder: Path, classifier: TextClassifi
     assert np.array_equal(model.classifier.predict_proba(asked), classifier.predict_proba(asked))
     assert model.classify(asked) == classifier.classify(asked)
     assert model.classify_and_explain("退款到哪了") == classifier.classify_and_explain("退款到哪了")
+
+
+def test_the_same_training_gives_the_same_file(folder: Path, tmp_path: Path) -> None:
+    again = TextClassifier().fit(TEXTS, LABELS)
+    card = save(again, tmp_path, "tickets", data_sha256="", examples=8, metrics={})
+    assert (tmp_path / "tickets.skops").read_bytes() == (folder / "tickets.skops").read_bytes()
+    assert card.version == read_card(folder, "tickets").version
+
+
+def test_a_file_is_the_same_in_another_process_and_after_reading(folder: Path) -> None:
+    code = f"""
+from pathlib import Path
+from bot.learning.classifier import TextClassifier
+from bot.learning.files import dumps, loads
+content = Path({str(folder / "tickets.skops")!r}).read_bytes()
+print(dumps(TextClassifier().fit({TEXTS!r}, {LABELS!r})) == content == dumps(loads(content)))
+"""
+    environment = {**os.environ, "PYTHONHASHSEED": "12"}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "True\n"
 
 
 def test_two_labels_are_kept_too(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from bot.errors import DataError, ModelError
-from bot.learning.cards import load, read_card
+from bot.learning.cards import TrainedModel, load, read_card
 from bot.training.train import KINDS, published, train
 
 ROOT = Path(__file__).parents[2]
@@ -59,6 +59,18 @@ def test_sentiment_is_learned_from_its_tables(project: Path) -> None:
     card = train("sentiment", project, project / "models")
     assert (card.examples, card.labels) == (12, ("negative", "neutral", "positive"))
     assert load(project / "models", "sentiment").classify(["太慢了"])[0].label == "negative"
+
+
+def test_phrases_weigh_on_the_words_that_make_them(project: Path) -> None:
+    assert load_after_training(project).classify(["隔音差"])[0].label != "negative"
+    (project / "data" / "phrases").mkdir()
+    (project / "data" / "phrases" / "rooms.csv").write_text("text,sentiment\n隔音很差,negative\n床很舒服,positive\n", encoding="utf-8")
+    assert load_after_training(project).classify(["隔音差"])[0].label == "negative"
+
+
+def load_after_training(project: Path) -> TrainedModel:
+    train("sentiment", project, project / "models")
+    return load(project / "models", "sentiment")
 
 
 def test_the_need_for_a_person_is_learned_from_the_same_tables(project: Path) -> None:

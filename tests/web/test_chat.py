@@ -202,7 +202,7 @@ async def test_a_binary_frame_is_refused(server: Server) -> None:
         "'; DROP TABLE messages; --",
         "<script>alert(1)</script><img src=x onerror=alert(1)>",
         "/restart",
-        "/request_human",
+        "/cancel_order",
         "{{7*7}} ${7*7}",
         "%s%n",
     ],

@@ -2,16 +2,18 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import jinja2
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bot.conversation.access import Viewer
-from bot.crm.records import ConversationRow, Counts, Line, MessageView
+from bot.conversation.mood import course
+from bot.crm.records import ConversationRow, Counts, CustomerSide, CustomerView, HandOffView, Line, MessageView
 from bot.web.app import TEMPLATES
 from bot.web.console.rendering import Fragments, explained, money, signed, size, spark
 from bot.web.console.views import Choice, Look, View
@@ -38,6 +40,11 @@ def row(**options: Any) -> ConversationRow:
         "reasons": (), "explanation": "普通；已等 1 分钟；承诺 10 分钟内（还剩 9 分钟）",
     }  # fmt: skip
     return ConversationRow(**values | options)
+
+
+def side(**options: Any) -> CustomerSide:
+    values: dict[str, Any] = dict.fromkeys(("orders", "earlier", "tickets", "sentiment", "consents", "notes", "ratings", "hand_offs"), ())
+    return CustomerSide(**{"customer": CustomerView(1, None, None, None, False, AT), "verified": False} | values | options)
 
 
 def said(seq: int, text: str = "在吗", **options: Any) -> Line:
@@ -158,6 +165,99 @@ def test_the_chart_stays_within_its_edges() -> None:
     assert all(0 <= x <= 280 and 0 <= y <= 72 for x, y, _ in drawn.dots)
     assert drawn.dots[0][1] > drawn.dots[1][1] > drawn.dots[2][1]
     assert spark([]).path == ""
+
+
+def test_the_line_of_the_chart_is_the_running_mood_and_has_a_word(fragments: Fragments) -> None:
+    scores = (0.1, -0.5, -0.9)
+    drawn = spark([(AT, score) for score in scores])
+    heights = [float(point.split()[1]) for point in drawn.path.removeprefix("M").split("L")]
+    assert heights[0] == drawn.dots[0][1], "after one message the mood is its score"
+    assert all(height < y for height, (_, y, _) in zip(heights[1:], drawn.dots[1:], strict=True)), "it follows behind those that are worse"
+    assert drawn.mood == list(course(scores))[-1]
+    html = fragments.facts(row(), side(sentiment=tuple((AT, score) for score in scores)))
+    assert '<span class="tag urgent">转差</span>' in html
+    assert "3 条消息的情绪：转差" in html
+    assert "情绪变化</h2>" in fragments.facts(row(), side()), "nothing is said of who has said nothing"
+
+
+class Bubble(HTMLParser):
+    """What a browser makes of a message: its text, its marks, and whether anything else stands in it."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.text, self.marks = "", []
+        self._open: list[str] = []
+        self.other: set[str] = set()
+        self.feed(html.partition('<div class="text">')[2].partition("</div>")[0])
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._open.append(tag)
+        self.other |= {tag} - {"mark"}
+        self.marks.append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+        if self._open:
+            self.marks[-1] += data
+
+
+def understood(**options: Any) -> dict[str, Any]:
+    values = {
+        "mode": "reply", "intent": "request_invoice", "intent_confidence": 0.9, "fallback": False, "queue": "billing",
+        "queue_confidence": 0.93, "queue_scores": {"billing": 0.93, "account": 0.04, "general": 0.001},
+        "queue_evidence": [{"term": "发票", "weight": 2.0}, {"term": "票抬", "weight": 1.0}], "sentiment": "neutral",
+        "sentiment_score": 0.0, "sentiment_evidence": [], "escalate": False, "reasons": [],
+    }  # fmt: skip
+    return values | options
+
+
+def test_what_decided_is_marked_in_the_message_and_told_in_sentences(fragments: Fragments) -> None:
+    html = fragments.line(said(1, "請問發票抬頭怎麼改", seen=understood()))
+    assert Bubble(html).marks == ["發票抬頭"]
+    assert "归到「支付发票」，主要因为提到“發票”“抬頭”（把握 93%）；其次可能是「账号会员」（4%）。" in html
+    assert "听起来平静" in html
+    assert "转人工" not in html
+    assert html.count("<meter") == 2, "what is as good as impossible is left out"
+    reasons = [{"code": "request", "zh": "要人工", "en": "asks for a person", "evidence": ["转人工"]}]
+    asked = fragments.line(said(1, "转人工", seen=understood(queue_evidence=[], escalate=True, reasons=reasons)))
+    assert "转人工，因为要人工（“转人工”）。" in asked
+    assert Bubble(asked).marks == ["转人工"]
+    assert "<mark" not in fragments.line(said(1, "發票")), "what was not understood yet is shown as it is"
+
+
+@settings(deadline=None)
+@given(
+    st.text(alphabet="发票發<>&\"'/markb! \u200b😀;#", max_size=40),
+    st.lists(st.sampled_from(["发票", "<", "mark", "b>", "&", "!", "发 票"])),
+)
+@example("<b>发票</b><script>alert(1)</script>&lt;", ["发票", "script", "<b", "t;"])
+def test_whatever_is_typed_stays_text_and_only_marks_are_added(fragments: Fragments, text: str, terms: list[str]) -> None:
+    evidence = [{"term": term, "weight": 1.0} for term in terms]
+    reasons = [{"code": "threat", "zh": "威胁", "en": "threatens", "evidence": [text[1:4]]}]
+    html = fragments.line(said(1, text, seen=understood(queue_evidence=evidence, escalate=True, reasons=reasons)))
+    if text:
+        shown = Bubble(html)
+        assert shown.text == text
+        assert shown.other == set()
+        assert all(mark and mark in text for mark in shown.marks)
+
+
+def test_why_a_person_was_called_quotes_words_and_gives_figures(fragments: Fragments) -> None:
+    reasons = (
+        {"code": "threat", "zh": "要投诉", "en": "complains", "evidence": ["12315", "投诉"]},
+        {"code": "trend", "zh": "连续不满", "en": "unhappy", "evidence": ["-0.50 → -0.80"]},
+        {"code": "failure", "zh": "没有听懂", "en": "not understood", "evidence": ["3"]},
+    )
+    called = HandOffView(1, 1, "complaint", "high", reasons, "", AT, *[None] * 7)
+    html = fragments.facts(row(), side(hand_offs=(called,)))
+    assert "<q>12315”“投诉</q>" in html
+    assert "−0.50 → −0.80" in html
+    assert "<q>−0.50" not in html
+    assert "3 次" in html
 
 
 def test_words_for_numbers() -> None:

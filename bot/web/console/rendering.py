@@ -11,22 +11,27 @@ import jinja2
 from markupsafe import Markup, escape
 
 from bot.conversation.access import Viewer
+from bot.conversation.mood import GRUMBLE, Mood, course
+from bot.conversation.outcome import Sentiment
 from bot.conversation.priority import WORDS, minutes
 from bot.conversation.taxonomy import QUEUES
 from bot.crm.records import CannedReply, ConversationRow, CustomerSide, Line, Member
+from bot.learning.explanation import Explanation, explain
+from bot.learning.marking import segments
 from bot.web.console import words
 
 _WAITED = re.compile("已等 [^；]+")
 _LEFT = re.compile("(?:已超|还剩) [^）]+")
-SPARK_WIDTH, SPARK_HEIGHT, SPARK_EDGE = 280, 72, 6
+SPARK_WIDTH, SPARK_HEIGHT, SPARK_EDGE, SPARK_LEFT = 280, 72, 6, 32
 
 
 @dataclass(frozen=True, slots=True)
 class Spark:
-    """The small chart of a customer's sentiment: the line, and a dot with its score for each message."""
+    """The small chart of a customer's feeling: the line of the mood, a dot with its score for each message, and the mood they lead to."""
 
     path: str
     dots: tuple[tuple[float, float, float], ...]
+    mood: Mood
 
 
 class Fragments:
@@ -37,12 +42,13 @@ class Fragments:
         environment.filters |= {
             "ago": self._ago, "clock": self._clock, "customer": words.customer_name, "day": self._day, "event_words": words.event_words,
             "explained": explained,
-            "last_words": words.last_words, "left": left, "moment": self._moment, "money": money, "signed": signed, "size": size,
-            "top": top,
+            "last_words": words.last_words, "left": left, "moment": self._moment, "money": money, "segments": segments, "signed": signed,
+            "size": size, "tone": tone, "top": top, "why": why,
         }  # fmt: skip
         environment.globals |= {
-            "channels": words.CHANNELS, "intents": words.INTENTS, "moods": words.MOODS, "orders": words.ORDERS, "priorities": WORDS,
-            "queues": QUEUES, "results": words.RESULTS, "senders": words.SENDERS, "states": words.STATES, "tickets": words.TICKETS,
+            "channels": words.CHANNELS, "courses": words.COURSES, "intents": words.INTENTS, "moods": words.MOODS, "orders": words.ORDERS,
+            "priorities": WORDS, "queues": QUEUES, "results": words.RESULTS, "senders": words.SENDERS,
+            "states": words.STATES, "tickets": words.TICKETS,
         }  # fmt: skip
         self._parts: Any = environment.get_template("agent/parts.html").module
 
@@ -161,10 +167,27 @@ def top(scores: Mapping[str, float], count: int) -> list[tuple[str, float]]:
 
 def spark(points: Sequence[tuple[datetime, float]]) -> Spark:
     """Scores (−1…1) from left to right, 1 at the top."""
-    step = (SPARK_WIDTH - 2 * SPARK_EDGE) / max(1, len(points) - 1)
-    first = SPARK_EDGE if len(points) > 1 else SPARK_WIDTH / 2
+    scores = [score for _, score in points]
+    moods = list(course(scores))
+    room = SPARK_WIDTH - SPARK_LEFT - SPARK_EDGE
+    step = room / max(1, len(points) - 1)
+    first = SPARK_LEFT if len(points) > 1 else SPARK_LEFT + room / 2
+    xs = [round(first + number * step, 1) for number in range(len(points))]
+    trace = "L".join(f"{x} {_height(mood.level)}" for x, mood in zip(xs, moods, strict=True))
+    dots = tuple((x, _height(score), score) for x, score in zip(xs, scores, strict=True))
+    return Spark(f"M{trace}" if trace else "", dots, moods[-1] if moods else Mood())
+
+
+def tone(score: float) -> Sentiment:
+    """What a score −1…1 sounds like."""
+    return "negative" if score < GRUMBLE else "positive" if score > -GRUMBLE else "neutral"
+
+
+def why(line: Line) -> Explanation | None:
+    """Why a customer's message was understood as it was."""
+    return explain(line.message.text, line.seen) if line.message and line.seen else None
+
+
+def _height(score: float) -> float:
     half = SPARK_HEIGHT / 2
-    dots = tuple(
-        (round(first + number * step, 1), round(half - score * (half - SPARK_EDGE), 1), score) for number, (_, score) in enumerate(points)
-    )
-    return Spark("M" + "L".join(f"{x} {y}" for x, y, _ in dots) if dots else "", dots)
+    return round(half - score * (half - SPARK_EDGE), 1)

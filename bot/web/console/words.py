@@ -1,11 +1,13 @@
 """What agents read for the names in the record."""
 
+from bot.conversation.mood import Word
 from bot.conversation.taxonomy import QUEUES
 from bot.crm.records import ConversationRow, Line
 
 SENDERS = {"customer": "顾客", "bot": "机器人", "agent": "人工客服", "system": "系统"}
 STATES = {"bot": "机器人接待", "queued": "排队中", "agent": "人工接待", "closed": "已结束"}
 MOODS = {"negative": "不满", "neutral": "平静", "positive": "满意"}
+COURSES: dict[Word, str] = {"calm": "平静", "worse": "转差", "unhappy": "不满", "better": "好转"}
 CHANNELS = {"web": "网页", "rest": "接口", "rasa": "Rasa", "jsonl": "终端"}
 RESULTS = {"solved": "已解决", "unsolved": "未解决", "follow_up": "需要跟进"}
 TICKETS = {"open": "待处理", "waiting": "等待顾客", "solved": "已解决", "closed": "已关闭"}

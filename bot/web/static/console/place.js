@@ -8,8 +8,15 @@ const fragment = (html) => {
 
 /** How frames change the page. */
 export const changes = {
+  /** What was unfolded or had the focus still is, where it is still there. */
   swap({ target, html }) {
-    $(target)?.replaceChildren(fragment(html));
+    const place = $(target);
+    if (!place) return;
+    const fresh = fragment(html);
+    for (const each of place.querySelectorAll("details[open]")) twin(each, fresh)?.setAttribute("open", "");
+    const focused = place.contains(document.activeElement) && document.activeElement;
+    place.replaceChildren(fresh);
+    if (focused) twin(focused, place)?.focus();
   },
 
   append({ target, html }) {
@@ -49,6 +56,13 @@ export const changes = {
     }
   },
 };
+
+/** The element of the same kind, in the same item, that leads to the same conversation or says the same. */
+function twin(element, place) {
+  const known = (each) => [each.closest("li[id]")?.id, each.dataset.open ?? (each.querySelector("summary") ?? each).textContent].join();
+  const wanted = known(element);
+  return [...place.querySelectorAll(element.tagName)].find((each) => known(each) === wanted);
+}
 
 function keepOpen(old, item) {
   old.querySelectorAll("details").forEach((each, number) => {
