@@ -29,6 +29,7 @@ DATA = (
     "data/stories/*.yml",
     "data/tickets/*.csv",
     "data/sentiment/*.csv",
+    "data/phrases/*.csv",
     "data/dictionary.txt",
     "*.yml",
 )

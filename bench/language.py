@@ -33,11 +33,11 @@ from bot.learning import cards
 from bot.learning.classifier import TextClassifier, calibration_error
 from bot.learning.evaluation import scores
 from bot.learning.files import in_archive
-from bot.learning.text import cutter, read_dictionary
+from bot.learning.text import read_dictionary, words
 from bot.service import load_triage
 from bot.settings import Settings
-from bot.training.examples import Examples, read_folder, read_intents, read_rows, with_queues
-from bot.training.train import DICTIONARY
+from bot.training.examples import Examples, read_intents, read_rows
+from bot.training.train import DICTIONARY, sentiment_examples, ticket_examples
 from tests.servers import ROOT
 
 SYSTEMS = ("ours", "SnowNLP", "LR", "SVM", "DIET")
@@ -165,7 +165,7 @@ def plain(system: str) -> Pipeline:
 
     Logistic regression may take as many steps as it needs; with the default of 100 it stops short of its optimum on many intents.
     """
-    return make_pipeline(TfidfVectorizer(analyzer=cutter()), LogisticRegression(max_iter=1000) if system == "LR" else LinearSVC())
+    return make_pipeline(TfidfVectorizer(analyzer=words), LogisticRegression(max_iter=1000) if system == "LR" else LinearSVC())
 
 
 def contenders() -> dict[str, Any]:
@@ -269,8 +269,7 @@ def _strangers(plan: Plan, found: Found, say: Callable[[str], None]) -> dict[str
     texts = [row["text"] for row in rows]
     say("language: strangers")
     _published(found, rows, published(texts, plan.scratch))
-    intents, feelings = read_intents(ROOT / "data" / "nlu"), read_folder(ROOT / "data" / "sentiment", "text", "sentiment")
-    queues = read_folder(ROOT / "data" / "tickets", "text", "queue") + with_queues(intents)
+    intents, queues, feelings = read_intents(ROOT / "data" / "nlu"), ticket_examples(ROOT), sentiment_examples(ROOT)
     fitted: dict[str, Any] = {"ours": TextClassifier(dictionary=read_dictionary(ROOT / DICTIONARY)).fit(*feelings)}
     for name in ("LR", "SVM"):
         for kind, examples in (("intent", intents), ("queue", queues), ("sentiment", feelings)):

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from bot.errors import ZhikeError
 from bot.learning import cards
+from bot.learning.evaluation import OUT_OF_SCOPE
 from bot.learning.files import in_archive
 from bot.settings import Settings
 from tests.servers import ROOT
 
-OUTSIDE = "out_of_scope"
 STRANGERS = ROOT / "tests" / "data" / "strangers.csv"
 ODDS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 
@@ -46,17 +46,17 @@ def strangers() -> list[dict[str, str]]:
 
 def bounds(probabilities: NDArray[np.float64], labels: Sequence[str], true: Sequence[str], odds: float = 1.0) -> Bounds:
     """With the probability of `out_of_scope` counted so many times; `labels` name the columns of `probabilities`."""
-    names, right, outside = np.array(labels), np.array(true), np.array(true) == OUTSIDE
-    place = list(labels).index(OUTSIDE)
+    names, right, outside = np.array(labels), np.array(true), np.array(true) == OUT_OF_SCOPE
+    place = list(labels).index(OUT_OF_SCOPE)
     weighed, inside_only = probabilities.copy(), probabilities.copy()
     weighed[:, place] *= odds
     inside_only[:, place] = -1.0
     found, never = names[weighed.argmax(axis=1)], names[inside_only.argmax(axis=1)]
-    hits = float(((found == OUTSIDE) & outside).sum())
+    hits = float(((found == OUT_OF_SCOPE) & outside).sum())
     accuracy = float((found == right)[~outside].mean())
     return Bounds(
         recall=hits / outside.sum(),
-        precision=hits / max(1, (found == OUTSIDE).sum()),
+        precision=hits / max(1, (found == OUT_OF_SCOPE).sum()),
         accuracy_inside=accuracy,
         lost_inside=float((never == right)[~outside].mean()) - accuracy,
     )
@@ -67,7 +67,7 @@ def published_odds(archive: Path) -> float:
     with tarfile.open(archive) as tar:
         content = next(file for member in tar if member.name.endswith("metadata.json") and (file := tar.extractfile(member)))
         nodes = json.load(content)["predict_schema"]["nodes"].values()
-    return float(next((node["config"]["favoured"].get(OUTSIDE, 1.0) for node in nodes if "favoured" in node["config"]), 1.0))
+    return float(next((node["config"]["favoured"].get(OUT_OF_SCOPE, 1.0) for node in nodes if "favoured" in node["config"]), 1.0))
 
 
 def main() -> int:

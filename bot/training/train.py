@@ -43,20 +43,34 @@ def train(kind: str, project: Path, models: Path) -> Card:
     return trainers[kind](project, models)
 
 
+def ticket_examples(project: Path) -> Examples:
+    """`data/tickets/`, and the assistant's intent examples by the queue of their intent.
+
+    Raises:
+        DataError: a file cannot be used.
+    """
+    return read_folder(project / "data" / "tickets", "text", "queue") + with_queues(read_intents(project / "data" / "nlu"))
+
+
+def sentiment_examples(project: Path) -> Examples:
+    """Whole messages and reviews, and a lexicon of phrases: as short examples, phrases weigh on the words that make them.
+
+    Raises:
+        DataError: a file cannot be used.
+    """
+    examples, phrases = read_folder(project / "data" / "sentiment", "text", "sentiment"), project / "data" / "phrases"
+    return examples + read_folder(phrases, "text", "sentiment") if phrases.is_dir() else examples
+
+
 def _train_tickets(project: Path, models: Path) -> Card:
-    """From `data/tickets/` and from the assistant's intent examples by the queue of their intent."""
-    folder, nlu = project / "data" / "tickets", project / "data" / "nlu"
-    examples = read_folder(folder, "text", "queue") + with_queues(read_intents(nlu))
-    return _fit(TICKETS, project, examples, [*csv_files(folder), *sorted(nlu.rglob("*.yml"))], models)
+    files = [*csv_files(project / "data" / "tickets"), *sorted((project / "data" / "nlu").rglob("*.yml"))]
+    return _fit(TICKETS, project, ticket_examples(project), files, models)
 
 
 def _train_sentiment(project: Path, models: Path) -> Card:
-    """From whole messages and reviews, and from a lexicon of phrases: as short examples, phrases weigh on the words that make them."""
-    folder, phrases = project / "data" / "sentiment", project / "data" / "phrases"
-    examples, files = read_folder(folder, "text", "sentiment"), csv_files(folder)
-    if phrases.is_dir():
-        examples, files = examples + read_folder(phrases, "text", "sentiment"), files + csv_files(phrases)
-    return _fit(SENTIMENT, project, examples, files, models)
+    phrases = project / "data" / "phrases"
+    files = csv_files(project / "data" / "sentiment") + (csv_files(phrases) if phrases.is_dir() else [])
+    return _fit(SENTIMENT, project, sentiment_examples(project), files, models)
 
 
 def _train_escalation(project: Path, models: Path) -> Card:

@@ -12,6 +12,7 @@ import pytest
 from bench import __main__ as command
 from bench import language, outside, report
 from bench.language import NEGATIVE, POSITIVE, Found, Plan, Review
+from bot.training.examples import Examples
 from tests.bench.test_bench import FACTS
 
 LIMITS = {
@@ -91,6 +92,18 @@ def test_every_contender_learns_and_leans(name: str) -> None:
     labels = ["positive"] * 3 + ["negative"] * 3 + ["neutral"] * 3
     model = language.contenders()[name].fit(good + bad + neither, labels)
     assert language.leaning(model, ["喜欢", "失望"]) == [POSITIVE, NEGATIVE]
+
+
+def test_tickets_are_judged_by_models_that_have_not_seen_them() -> None:
+    """Whoever had seen them would get them all right; of those with words of their own nothing can be known without."""
+    telling = Examples(["路灯 坏 了", "学校 收费", "公交 晚点"] * 6, ["建设", "教育", "交通"] * 6)
+    own_words = Examples(list("甲乙丙丁戊己庚辛壬癸子丑寅卯辰巳午未"), ["建设", "教育", "交通"] * 6)
+    known, unknown = Found(), Found()
+    language._tickets(known, telling)
+    language._tickets(unknown, own_words)
+    assert {system: figure.median for system, figure in known.figures["gov_accuracy"].items()} == {"ours": 1, "LR": 1, "SVM": 1}
+    assert set(known.figures["gov_calibration"]) == {"ours", "LR"}
+    assert all(figure.median < 1 for figure in unknown.figures["gov_accuracy"].values())
 
 
 def test_snownlp_leans() -> None:
