@@ -51,7 +51,8 @@ def _with_sorted_words(value: Any) -> Any:
 
 
 def _with_numbered_fingerprints(metadata: dict[str, Any]) -> dict[str, Any]:
-    """The names of what the parts of the model keep, which are drawn by lot, as numbers in the order in which they stand."""
+    """The names of what the parts of the model keep, which are drawn by lot, as numbers in the order in which they stand; and what a part
+    needs, which Rasa finds by its name, in the order of names."""
     numbers: dict[str, str] = {}
 
     def numbered(value: Any) -> Any:
@@ -59,6 +60,8 @@ def _with_numbered_fingerprints(metadata: dict[str, Any]) -> dict[str, Any]:
             return [numbered(part) for part in value]
         if not isinstance(value, dict):
             return value
+        if isinstance(value.get("needs"), dict):
+            value = {**value, "needs": dict(sorted(value["needs"].items()))}
         return {
             name: numbers.setdefault(part, f"{len(numbers):032x}")
             if name == "output_fingerprint" and isinstance(part, str)

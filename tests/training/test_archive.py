@@ -15,7 +15,10 @@ def packed(path: Path, *, drawn: str, at: float, order: int, threshold: float = 
     """An archive as Rasa writes it: random names, the time, sets in any order."""
     nodes = {
         "one": {"resource": {"name": "train_one", "output_fingerprint": f"{drawn}1"}, "config": {"threshold": threshold}},
-        "again": {"resource": {"name": "train_one", "output_fingerprint": f"{drawn}1"}},
+        "again": {
+            "resource": {"name": "train_one", "output_fingerprint": f"{drawn}1"},
+            "needs": dict([("domain", "provider"), ("tracker", "__tracker__")][::order]),
+        },
         "two": {"resource": {"name": "train_two", "output_fingerprint": f"{drawn}2"}},
     }
     contents: dict[str, Any] = {
