@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
@@ -28,6 +29,7 @@ from bench import outside, quality
 from bench.report import Figures, Metric, Target, cell, table, target_rows, times
 from bench.statistics import Figure, ratio
 from bench.systems import NotMeasured, environment
+from bot.conversation.mood import Mood
 from bot.dialogue.triage import Understanding
 from bot.learning import cards
 from bot.learning.classifier import TextClassifier, calibration_error
@@ -210,7 +212,8 @@ def _speed(found: Found, reviews: Sequence[Review] | None) -> None:
         for system, values in rates.items():
             found.add(metric, system, *values)
     understood = Understanding("track_order", 0.9, False)
-    times_taken = [(_seconds(triage.assess, text, understood), _seconds(snow_leaning, [text])) for text in messages]
+    assess = partial(triage.assess, understood=understood, mood=Mood())
+    times_taken = [(_seconds(assess, text), _seconds(snow_leaning, [text])) for text in messages]
     for system, seconds in zip(("ours", "SnowNLP"), zip(*times_taken, strict=True), strict=True):
         found.add("single_ms", system, *(1000 * value for value in seconds))
 

@@ -110,6 +110,18 @@ def test_snownlp_leans() -> None:
     assert language.snow_leaning(["质量很好，非常满意", "太差了，很失望"]) == [POSITIVE, NEGATIVE]
 
 
+def test_speed_is_measured_of_the_published_models_and_of_snownlp(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        outside, "strangers", lambda: [{"text": text} for text in ("我要退款", "几天能到", "太差了", "谢谢", "在吗", "好的")]
+    )
+    made = Found()
+    language._speed(made, None)
+    assert {name: {system: figure.times for system, figure in found.items()} for name, found in made.figures.items()} == {
+        "batch_messages": {"ours": language.ROUNDS, "SnowNLP": language.ROUNDS},
+        "single_ms": {"ours": 6, "SnowNLP": 6},
+    }
+
+
 def test_accuracy_recall_and_precision_by_hand() -> None:
     assert language.accuracy(["1", "0", "1", "1"], ["1", "1", "1", "0"]) == 0.5
     assert language.recall_and_precision([True, True, False, True], [True, False, True, False]) == (1 / 2, 1 / 3)
