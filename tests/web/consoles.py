@@ -52,7 +52,7 @@ class Console:
                 while self._taken < len(self.frames):
                     frame = self.frames[self._taken]
                     self._taken += 1
-                    if all(frame.get(name) == value for name, value in expected.items()) and text in json.dumps(frame, ensure_ascii=False):
+                    if all(frame.get(name) == value for name, value in expected.items()) and text in _words(frame):
                         return frame
                 await self.receive(timeout)
 
@@ -60,10 +60,7 @@ class Console:
         """Until frames came that hold these texts and have these fields, in whatever order."""
 
         def came(text: str, fields: dict[str, Any]) -> bool:
-            return any(
-                all(frame.get(name) == value for name, value in fields.items()) and text in json.dumps(frame, ensure_ascii=False)
-                for frame in self.frames
-            )
+            return any(all(frame.get(name) == value for name, value in fields.items()) and text in _words(frame) for frame in self.frames)
 
         async with asyncio.timeout(PATIENCE):
             while not all(came(*one) for one in wanted):
@@ -103,7 +100,12 @@ class Console:
     @property
     def said(self) -> str:
         """All that came, as one text."""
-        return json.dumps(self.frames, ensure_ascii=False)
+        return _words(self.frames)
+
+
+def _words(frames: Any) -> str:
+    """Frames as text. Words that decided are marked once a message is understood, which may come sooner or later."""
+    return json.dumps(frames, ensure_ascii=False).replace("<mark>", "").replace("</mark>", "")
 
 
 @asynccontextmanager
