@@ -139,10 +139,13 @@ class Service:
         ahead = accepted.state == "bot"
         if ahead:
             self._take(accepted, committed)
-        await committed
         showing = []
-        if not accepted.duplicate:
-            showing = self._tell(conversation_id, Change(conversation_id, accepted.state, (accepted.message,)))
+        try:
+            await committed
+            if not accepted.duplicate:
+                showing = self._tell(conversation_id, Change(conversation_id, accepted.state, (accepted.message,)))
+        finally:
+            committed.heard.set()
         if not ahead:
             task = asyncio.get_running_loop().create_task(self._take_once_shown(showing, accepted, committed))
             self._taking.add(task)

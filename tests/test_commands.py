@@ -345,7 +345,7 @@ def test_the_training_data_is_sound(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["data", "--json"]) == 0
     out, err = capsys.readouterr()
     assert err == ""
-    assert {each["name"] for each in json.loads(out)["descriptions"]} == {"intents", "tickets", "sentiment"}
+    assert {each["name"] for each in json.loads(out)["descriptions"]} == {"intents", "tickets", "sentiment", "phrases"}
 
 
 def test_unsound_training_data_fails_with_its_lines(

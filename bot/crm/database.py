@@ -171,11 +171,15 @@ class Database:
 
 
 class Commit:
-    """The end of a transaction: awaited, it returns once all is written, or raises why it is not."""
+    """The end of a transaction: awaited, it returns once all is written, or raises why it is not.
+
+    `heard` is set when who began it has told of it, so that nobody hears of what followed from it before.
+    """
 
     def __init__(self, job: "Future[None]") -> None:
         self.job = job
         self.written = asyncio.wrap_future(job)
+        self.heard = asyncio.Event()
 
     def __await__(self) -> Generator[Any, None, None]:
         return asyncio.shield(self.written).__await__()  # who gives up waiting must not take it from the others

@@ -96,7 +96,9 @@ class Worker:
                 outcome = await self._assistant.answer(turn)
                 finish = partial(store.finish_turn, outcome=outcome, owner=self._owner, lease_seconds=LEASE_SECONDS)
                 finished = await (self._database.run(finish) if accepted is None else self._database.run_after(accepted, finish))
-                accepted = None
+                if accepted is not None:
+                    await accepted.heard.wait()
+                    accepted = None
             if finished.discarded or outcome.error is not None:
                 self._assistant.forget(turn.conversation_id)
             elif outcome.tracker_events:

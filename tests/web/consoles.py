@@ -56,6 +56,19 @@ class Console:
                         return frame
                 await self.receive(timeout)
 
+    async def until_all(self, *wanted: tuple[str, dict[str, Any]]) -> None:
+        """Until frames came that hold these texts and have these fields, in whatever order."""
+
+        def came(text: str, fields: dict[str, Any]) -> bool:
+            return any(
+                all(frame.get(name) == value for name, value in fields.items()) and text in json.dumps(frame, ensure_ascii=False)
+                for frame in self.frames
+            )
+
+        async with asyncio.timeout(PATIENCE):
+            while not all(came(*one) for one in wanted):
+                await self.receive()
+
     async def ask(self, type: str, **fields: Any) -> str | None:
         """Do something; what was wrong, or None."""
         own_id = fields.setdefault("id", uuid.uuid4().hex)

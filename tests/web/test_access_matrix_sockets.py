@@ -253,8 +253,7 @@ async def test_nobody_is_told_what_becomes_known_after_they_lost_the_right(desk:
         ending = asyncio.create_task(one.closed()) if turn.then == "stranger" else None
         turn.change(desk, world)
         desk.service.changed(world.taken, _becomes_known(desk, world))
-        for text in ("message", "note", "name"):
-            await other.until(f"{FRESH}-{text}", **{"target": "facts"} if text == "name" else {})
+        await other.until_all((f"{FRESH}-message", {}), (f"{FRESH}-note", {}), (f"{FRESH}-name", {"target": "facts"}))
         if ending:
             assert await ending == SIGNED_OUT
         else:
