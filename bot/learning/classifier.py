@@ -4,7 +4,6 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
-from itertools import repeat
 from typing import Any, Literal, NamedTuple, Self, get_args
 
 import numpy as np
@@ -21,6 +20,7 @@ from sklearn.preprocessing import LabelEncoder, normalize
 from sklearn.svm import LinearSVC
 
 from bot.errors import DataError
+from bot.learning.lookup import Lookup, hashes
 from bot.learning.text import Cutter, cutter, places, terms
 
 Part = Literal["squares", "bayes", "margin"]
@@ -114,6 +114,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if len(self.classes_) < 2:
             raise DataError(f"a classifier needs examples of at least two labels; there is {len(self.classes_)}")
         self.vectorizer_ = self._vectorizer(min_df=self.min_count if len(X) >= 100 else 1)
+        self._lookup: Lookup | None = None
         try:
             weighed = self.vectorizer_.fit_transform(X)
         except ValueError as error:
@@ -212,9 +213,11 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         labels = self.classes_.tolist()
         if len(texts) == 1:
             return [self._classify_one(texts[0])[0]]
+        probabilities = self.predict_proba(texts)
+        best = probabilities.argmax(axis=1).tolist()
         return [
-            Prediction(labels[int(row.argmax())], float(row.max()), dict(zip(labels, row.tolist(), strict=True)))
-            for row in self.predict_proba(texts)
+            Prediction(labels[place], row[place], dict(zip(labels, row, strict=True)))
+            for place, row in zip(best, probabilities.tolist(), strict=True)
         ]
 
     def classify_and_explain(self, text: str, limit: int = 5, label: str | None = None) -> tuple[Prediction, list[Weight]]:
@@ -272,15 +275,16 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return indices, normalised
 
     def _weigh_all(self, texts: Sequence[str]) -> csr_matrix:
-        """The same for many texts, one row each; counting all of them at once takes a third of the vectorizer's time."""
-        vocabulary, cut = self.vectorizer_.vocabulary_, self._cut
-        occurring = (terms(text, cut) for text in texts)
-        found = [np.fromiter(map(vocabulary.get, one, repeat(-1)), dtype=np.int32, count=len(one)) for one in occurring]
+        """The same for many texts, one row each."""
+        if self._lookup is None:
+            self._lookup = Lookup(self.vectorizer_.get_feature_names_out().tolist())
+        cut = self._cut
+        found = [hashes(terms(text, cut)) for text in texts]
         rows = np.repeat(np.arange(len(found), dtype=np.int32), [len(one) for one in found])
-        columns = np.concatenate([np.empty(0, dtype=np.int32), *found])
+        columns = self._lookup(np.concatenate([hashes(()), *found]))
         known = columns >= 0
         ones = np.ones(int(known.sum()), dtype=np.float32)
-        weighed = csr_matrix((ones, (rows[known], columns[known])), shape=(len(found), len(vocabulary)))
+        weighed = csr_matrix((ones, (rows[known], columns[known])), shape=(len(found), len(self.weights_)))
         weighed.data = (np.log(weighed.data) + 1) * self.vectorizer_.idf_[weighed.indices].astype(np.float32)
         return normalize(weighed, copy=False)
 
@@ -288,19 +292,13 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _cut(self) -> Cutter:
         return cutter(tuple(self.dictionary))
 
-    @property
-    def _names(self) -> NDArray[Any]:
-        if not hasattr(self, "_term_names"):
-            self._term_names: NDArray[Any] = self.vectorizer_.get_feature_names_out()
-        return self._term_names
-
     def _vectorizer(self, **options: Any) -> TfidfVectorizer:
         return TfidfVectorizer(analyzer=partial(terms, cut=self._cut), sublinear_tf=True, dtype=np.float32, **options)
 
     def __getstate__(self) -> dict[str, Any]:
         """What is kept of a classifier: the terms as one text, since a file with an entry for each is slow to read and large in memory."""
         state: dict[str, Any] = dict(super().__getstate__())
-        for name in ("_term_names", "out_of_fold_"):
+        for name in ("_lookup", "out_of_fold_"):
             state.pop(name, None)
         if vectorizer := state.pop("vectorizer_", None):
             state |= {"terms": "\n".join(vectorizer.get_feature_names_out()), "idf": vectorizer.idf_}
@@ -313,3 +311,4 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if "terms" in state:
             self.vectorizer_ = self._vectorizer(vocabulary=state["terms"].split("\n"))
             self.vectorizer_.idf_ = state["idf"]
+            self._lookup = None

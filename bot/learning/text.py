@@ -26,6 +26,8 @@ SHAPES = (
     (re.compile(r"[¥￥$]\s?\d+(?:\.\d+)?|\d+(?:\.\d+)?\s?(?:元|块钱|块|rmb|yuan)"), PLACEHOLDERS["money"]),
     (re.compile(r"\d+(?:\.\d+)?"), PLACEHOLDERS["number"]),
 )
+_SHAPED = re.compile(r"\d|http|www\.")
+"""What every shape has; most messages have none."""
 JOINERS = re.compile("[\u200b-\u200f\u2060\ufe0e\ufe0f\ufeff\U0001f3fb-\U0001f3ff]")
 """What only dresses up other characters: zero-width characters, an emoji's style and skin."""
 REPEATED = re.compile(r"(.)\1{2,}")
@@ -91,8 +93,9 @@ def normalise(text: str) -> str:
     """
     text = unicodedata.normalize("NFKC", text.encode(errors="replace").decode()).lower()  # a lone surrogate cannot be cut into words
     text = JOINERS.sub("", TO_SIMPLIFIED.convert(text.replace("\0", " ")))
-    for shape, placeholder in SHAPES:
-        text = shape.sub(placeholder, text)
+    if _SHAPED.search(text):
+        for shape, placeholder in SHAPES:
+            text = shape.sub(placeholder, text)
     return SPACE.sub(" ", REPEATED.sub(r"\1\1", text)).strip()
 
 
